@@ -1,0 +1,63 @@
+//! Asks the one authenticator that a credential's shape has chosen.
+//!
+//! INVARIANT: no answer leads to another authenticator. A rejected credential is rejected (401); one whose judge cannot
+//! be reached is unavailable (503, never 401: a client that is told 401 throws its credential away). JWTs and
+//! directory passwords have their seats here; until an issuer or a directory can be configured they are rejected,
+//! with a text that says so.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::credential::Presented;
+use crate::principal::Principal;
+use crate::rejection::Rejection;
+use crate::tokens::Tokens;
+
+/// What became of a credential.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// This is who asks; anonymous if nothing was presented.
+    Authenticated(Arc<Principal>),
+    /// 401, with [`Rejection::outside`] as the text.
+    Rejected(Rejection),
+    /// 503: whoever would have to judge cannot be asked. The text is for the log.
+    Unavailable(String),
+}
+
+/// Judges credentials. Shared by all threads; judging a token takes no lock and does no I/O.
+pub struct Authenticator {
+    anonymous: Arc<Principal>,
+    tokens: Arc<Tokens>,
+}
+
+impl Authenticator {
+    /// An authenticator of issued tokens.
+    pub fn new(tokens: Arc<Tokens>) -> Self {
+        Self { anonymous: Arc::new(Principal::anonymous()), tokens }
+    }
+
+    /// Who presented this, at this moment?
+    pub fn authenticate(&self, presented: &Presented<'_>, now: Timestamp) -> Outcome {
+        let judged = match presented {
+            Presented::Nothing => Ok(Arc::clone(&self.anonymous)),
+            Presented::Token(text) => self.tokens.verify(text, now),
+            Presented::Jwt(_) => Err(Rejection::NoIssuer),
+            Presented::Password { .. } => Err(Rejection::NoDirectory),
+        };
+        match judged {
+            Ok(principal) => Outcome::Authenticated(principal),
+            Err(rejection) => Outcome::Rejected(rejection),
+        }
+    }
+
+    /// Who it is while nothing was presented.
+    pub fn nobody(&self) -> &Arc<Principal> {
+        &self.anonymous
+    }
+
+    /// Reads what other processes changed, after a rejection that [may be news](Rejection::may_be_news). Blocks. A failure is logged there, and the last good view stays.
+    pub fn look_again(&self) {
+        let _ = self.tokens.refresh();
+    }
+}

@@ -1,0 +1,34 @@
+//! Who is asking? Credentials in, a [`Principal`] out. Knows nothing of modules, policies or stores.
+//!
+//! The walk, one file a step:
+//!
+//! 1. [`presented`] reads the `Authorization` header and chooses by the credential's *shape* who will judge it
+//!    ([`Presented`]): an issued token, a JWT or a directory password. Nothing has been asked yet.
+//! 2. [`Authenticator::authenticate`] asks that one authenticator and no other. The answer is a [`Principal`],
+//!    a [`Rejection`] (401), or that nobody can tell now (503).
+//! 3. Issued tokens ([`Token`] is their format) are judged by [`Tokens`], a view in memory of the [`Ledger`],
+//!    which is a SQLite file that `modgate token` edits while the server runs.
+//!
+//! Time and randomness are arguments everywhere. Secrets have no `Display` and no `Debug`, and the buffers that
+//! held them are wiped. What is deliberately elsewhere: HTTP statuses (the pipeline), what a scope means (the
+//! policy), where the ledger lies (the configuration).
+
+mod authenticator;
+mod credential;
+mod issued;
+mod ledger;
+mod name;
+mod principal;
+mod rejection;
+mod token;
+mod tokens;
+
+pub use authenticator::{Authenticator, Outcome};
+pub use credential::{Malformed, Presented, Scratch, presented};
+pub use issued::{Grant, Issued, Kind, Standing, Validity};
+pub use ledger::{Ledger, LedgerError};
+pub use name::{Line, Name, NameError};
+pub use principal::{Method, Principal};
+pub use rejection::Rejection;
+pub use token::{RANDOM_BYTES, Token, TokenDigest, TokenError, TokenId, TokenIdError, TokenText};
+pub use tokens::{Change, ChangeKind, Refreshed, Tokens};

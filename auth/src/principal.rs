@@ -1,0 +1,83 @@
+//! The principal: who asks, as every later step sees it.
+//!
+//! Names carry their issuer (`user:ISSUER/SUBJECT`, `ci:ISSUER/…`, `group:ISSUER/NAME`), so that two issuers'
+//! `alice` differ and no claim can name a role. The secret that proved it is not in here.
+
+use std::sync::Arc;
+
+/// How a principal proved who it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Method {
+    /// No credential was sent.
+    Anonymous,
+    /// An issued token (`mg_…`).
+    Token,
+}
+
+impl Method {
+    /// The method's name in records: `anonymous` or `token`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Principal {
+    /// `user:ISSUER/SUBJECT`, `ci:ISSUER/…`, or `anonymous`.
+    pub subject: Arc<str>,
+    /// `group:ISSUER/NAME`, as the issuer spells them.
+    pub groups: Arc<[Arc<str>]>,
+    /// How it was proved.
+    pub method: Method,
+    /// The issued token's id (12 base62), safe to record.
+    pub token_id: Option<Arc<str>>,
+    /// The token's scope, opaque here; the policy intersects it.
+    pub scope: Option<Arc<str>>,
+}
+
+impl Principal {
+    /// Nobody in particular.
+    pub fn anonymous() -> Self {
+        Self {
+            subject: "anonymous".into(),
+            groups: Arc::from([]),
+            method: Method::Anonymous,
+            token_id: None,
+            scope: None,
+        }
+    }
+
+    /// Every name the policy may grant to: the subject, the groups, and `authenticated` unless anonymous.
+    pub fn identities(&self) -> impl Iterator<Item = &str> {
+        let authenticated = (self.method != Method::Anonymous).then_some("authenticated");
+        std::iter::once(&*self.subject).chain(authenticated).chain(self.groups.iter().map(|g| &**g))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_anonymous_are_not_authenticated() {
+        let names: Vec<_> = Principal::anonymous().identities().map(str::to_owned).collect();
+        assert_eq!(names, ["anonymous"]);
+    }
+
+    #[test]
+    fn identities_are_subject_authenticated_and_groups() {
+        let principal = Principal {
+            subject: "user:token/alice".into(),
+            groups: ["group:token/dev".into()].into(),
+            method: Method::Token,
+            token_id: None,
+            scope: None,
+        };
+        let names: Vec<_> = principal.identities().collect();
+        assert_eq!(names, ["user:token/alice", "authenticated", "group:token/dev"]);
+    }
+}

@@ -1,0 +1,2 @@
+//! The `modgate` command.
+fn main() {}
