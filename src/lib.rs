@@ -1,2 +1,5 @@
 //! modgate: the gateway between the `go` command and the code that a company depends on.
 
+pub mod error;
+pub mod goproxy;
+pub mod module;

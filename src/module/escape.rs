@@ -1,0 +1,49 @@
+//! Escaping: `!` and a lower-case letter stand for the upper-case letter.
+//!
+//! Some file systems do not tell `BurntSushi` from `burntsushi`, so neither URLs nor stores hold upper-case letters.
+//! Both functions are over ASCII; whatever else is checked (paths, versions) is checked by the caller.
+
+/// The escaped form. The inverse of [`unescape`] for text without `!`.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c.is_ascii_uppercase() {
+            escaped.push('!');
+        }
+        escaped.push(c.to_ascii_lowercase());
+    }
+    escaped
+}
+
+/// The text that was escaped; `None` for a raw upper-case letter, a stray `!` or anything beyond ASCII.
+pub(super) fn unescape(escaped: &str) -> Option<String> {
+    let mut text = String::with_capacity(escaped.len());
+    let mut chars = escaped.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '!' => text.push(chars.next().filter(char::is_ascii_lowercase)?.to_ascii_uppercase()),
+            'A'..='Z' => return None,
+            c if c.is_ascii() => text.push(c),
+            _ => return None,
+        }
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{escape, unescape};
+
+    #[test]
+    fn each_undoes_the_other() {
+        assert_eq!(escape("BurntSushi/toml"), "!burnt!sushi/toml");
+        assert_eq!(unescape("!burnt!sushi/toml").as_deref(), Some("BurntSushi/toml"));
+    }
+
+    #[test]
+    fn one_spelling_only() {
+        for bad in ["A", "a!", "a!!b", "a!B", "a!1", "é", "a!é"] {
+            assert_eq!(unescape(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Module paths.
+
+use super::{ask_each, enough, texts};
+use modgate::module::ModulePath;
+
+pub(super) const PATHS: &[&str] = &[
+    "",
+    "/",
+    "a",
+    "a.b",
+    "a.b/",
+    "/a.b",
+    "a.b//c",
+    "a.b/./c",
+    "a.b/../c",
+    "a..b/c",
+    "a.b/c.",
+    "a.b/.c",
+    "-a.b",
+    "a.b/-c",
+    "A.b/c",
+    "a.b/C",
+    "a_b.c",
+    "a~b.c/d",
+    "a.b/c~1",
+    "a.b/c~",
+    "a.b/~1",
+    "a.b/c~1x",
+    "a.b/c~1.x",
+    "a.b/con",
+    "a.b/Con.txt",
+    "a.b/com1",
+    "a.b/com10",
+    "a.b/c+d",
+    "a.b/c d",
+    "a.b/c@d",
+    "a.b/é",
+    "a.b/v",
+    "a.b/v0",
+    "a.b/v1",
+    "a.b/v2",
+    "a.b/v02",
+    "a.b/v2.0",
+    "a.b/v10",
+    "a.b/v2/v3",
+    "a.b/.v2",
+    "a.b/xv2",
+    "v2",
+    "a.v2",
+    "gopkg.in",
+    "gopkg.in/",
+    "gopkg.in/a",
+    "gopkg.in/a.v",
+    "gopkg.in/a.v0",
+    "gopkg.in/a.v00",
+    "gopkg.in/a.v1",
+    "gopkg.in/a.v01",
+    "gopkg.in/a/b.v2",
+    "gopkg.in/a.v2-unstable",
+    "gopkg.in/a.v-unstable",
+    "gopkg.in/a.v0-unstable",
+    "gopkg.in/a/v2",
+    "gopkg.in/.v1",
+    "gopkg.in/v1",
+    "gopkg.in.x/a",
+    "a.b/c!",
+    "a.b/!c",
+    "a.b/!!c",
+    "a.b/!C",
+    "a.b/!1",
+    "a.b/c\u{0}",
+    "a.b/c\nd",
+    "a.b\\c",
+    "xn--a.b",
+    "1.2.3.4/a",
+    "a.b:80/c",
+    "a.b/...",
+    "a.b/c...",
+    "a./b",
+    ".a/b",
+    "a.b/%41",
+];
+
+pub(super) const PATH_PIECES: &[&str] = &[
+    "a",
+    "b",
+    "A",
+    "Z",
+    ".",
+    ".",
+    "/",
+    "/",
+    "/",
+    "v",
+    "v2",
+    "v1",
+    "0",
+    "1",
+    "~",
+    "-",
+    "_",
+    "!",
+    "!a",
+    "gopkg.in/",
+    "a.b/",
+    "a.b/",
+    "example.com/",
+    "-unstable",
+    ".v2",
+    "con",
+    "aux",
+    "é",
+    " ",
+    "+",
+    "@",
+    "\\",
+    "~1",
+    "com1",
+];
+
+#[test]
+fn paths() {
+    let texts = texts(PATHS, &["a.b/", "a.b/c", "gopkg.in/a", "a.b/c/v"], PATH_PIECES, 4, 10);
+    let mut accepted = 0;
+    for (text, answer) in texts.iter().zip(ask_each("escapepath", &texts)) {
+        let ours = ModulePath::parse(text).map(|path| path.escaped());
+        assert_eq!(ours.as_deref().ok(), answer.accepted(), "{text:?}: {ours:?}, {answer:?}");
+        accepted += usize::from(answer.ok);
+    }
+    enough(accepted, texts.len());
+    for (text, answer) in texts.iter().zip(ask_each("unescapepath", &texts)) {
+        let ours = ModulePath::unescape(text);
+        assert_eq!(ours.as_ref().ok().map(ModulePath::as_str), answer.accepted(), "{text:?}: {ours:?}, {answer:?}");
+    }
+}
