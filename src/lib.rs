@@ -3,3 +3,4 @@
 pub mod error;
 pub mod goproxy;
 pub mod module;
+pub mod policy;

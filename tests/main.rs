@@ -1,7 +1,19 @@
 //! The integration tests, as one binary: linking is what takes the time.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails; the lints know test functions, not what these share"
+)]
+
 mod dice;
 mod module_oracle;
 mod module_zip;
 mod oracle_process;
+mod policy_examples;
+mod policy_oracle;
 mod zip_forge;
