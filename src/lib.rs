@@ -1,5 +1,6 @@
 //! modgate: the gateway between the `go` command and the code that a company depends on.
 
+pub mod audit;
 pub mod error;
 pub mod goproxy;
 pub mod module;

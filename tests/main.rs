@@ -11,6 +11,7 @@
 )]
 
 mod dice;
+mod journal_crash;
 mod module_oracle;
 mod module_zip;
 mod oracle_process;
