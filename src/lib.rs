@@ -1,7 +1,11 @@
 //! modgate: the gateway between the `go` command and the code that a company depends on.
 
 pub mod audit;
+pub mod config;
 pub mod error;
 pub mod goproxy;
 pub mod module;
 pub mod policy;
+pub mod server;
+pub mod telemetry;
+pub mod watch;

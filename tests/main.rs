@@ -12,9 +12,14 @@
 
 mod dice;
 mod journal_crash;
+mod listening;
 mod module_oracle;
 mod module_zip;
 mod oracle_process;
 mod policy_examples;
 mod policy_oracle;
+mod server_clients;
+mod server_drain;
+mod server_limits;
+mod server_reload;
 mod zip_forge;

@@ -1,0 +1,200 @@
+//! The validated settings. Plain values: each part's own settings are made from them where the parts are put together.
+
+use super::Secret;
+use crate::telemetry::log;
+use ipnet::IpNet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use url::Url;
+
+/// All of them.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where everything is kept that is not configured to be elsewhere.
+    pub data: PathBuf,
+    /// The URL that clients use; its path, if any, comes before every target.
+    pub public_url: Option<Url>,
+    /// Whom a refusal tells people to ask, unless the rule names somebody.
+    pub contact: Option<String>,
+    /// This instance's name in `Via`, by which a loop is noticed.
+    pub instance: Option<String>,
+    /// The listener.
+    pub listen: Listen,
+    /// TLS; `None`: plain HTTP, or the development certificate of a first run.
+    pub tls: Option<Tls>,
+    /// The admin listener.
+    pub admin: Admin,
+    /// The policy.
+    pub policy: Policy,
+    /// Where public modules come from.
+    pub upstream: Upstream,
+    /// Where private modules come from.
+    pub sources: Vec<Source>,
+    /// What vouches for public modules.
+    pub checksum: Checksum,
+    /// Where modules are kept.
+    pub store: Store,
+    /// The audit journal.
+    pub audit: Audit,
+    /// The log.
+    pub log: log::Settings,
+}
+
+/// `[listen]`
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// Plain HTTP is fine on an address that is not loopback.
+    pub insecure_http: bool,
+    /// Whose word is taken for a client's address.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Connections begin with a PROXY protocol v2 header.
+    pub proxy_protocol: bool,
+    /// Threads that serve; `None`: one a core.
+    pub workers: Option<u32>,
+    /// How long a PROXY header, a TLS handshake or a request's head may take.
+    pub header_timeout: Duration,
+    /// How long a connection may be without use.
+    pub idle_timeout: Duration,
+    /// Connections in all.
+    pub max_connections: u32,
+    /// Requests at a time on one HTTP/2 connection.
+    pub max_streams: u32,
+    /// Bytes of a request's head.
+    pub max_header_bytes: u64,
+    /// How long connections are still accepted after readiness fails.
+    pub drain_delay: Duration,
+    /// How long answers under way may take at the end.
+    pub drain_timeout: Duration,
+}
+
+/// `[tls]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tls {
+    /// The chain, PEM.
+    pub certificate: PathBuf,
+    /// The key, PEM.
+    pub key: PathBuf,
+}
+
+/// `[admin]`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Admin {
+    /// Where it is; `None`: off.
+    pub address: Option<SocketAddr>,
+}
+
+/// `[policy]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Policy {
+    /// The Casbin model; `None`: the one that is built in.
+    pub model: Option<PathBuf>,
+    /// The rules.
+    pub files: Vec<PathBuf>,
+    /// A reload may make private paths public.
+    pub allow_widening: bool,
+}
+
+/// `[upstream]`
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// In GOPROXY syntax; `None`: as the `go` command resolves it.
+    pub list: Option<String>,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long a source may send nothing.
+    pub read_timeout: Duration,
+    /// Certificates to trust besides the system's, PEM.
+    pub roots: Option<PathBuf>,
+    /// Credentials for the sources, private ones too.
+    pub credentials: Vec<Credential>,
+}
+
+/// `[[upstream.credential]]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Credential {
+    /// The source's base URL.
+    pub url: Url,
+    /// What is sent there.
+    pub login: Login,
+}
+
+/// What is sent to a source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Login {
+    /// `Authorization: Basic`
+    Basic {
+        /// The login.
+        login: String,
+        /// The password.
+        password: Secret,
+    },
+    /// `Authorization: Bearer`
+    Bearer(Secret),
+}
+
+/// `[[source]]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Source {
+    /// A module path pattern as of GOPRIVATE.
+    pub pattern: String,
+    /// In GOPROXY syntax.
+    pub list: String,
+}
+
+/// `[[checksum]]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Checksum {
+    /// As the `go` command resolves GOSUMDB.
+    GoCommand,
+    /// None: nothing vouches for public modules.
+    Off,
+    /// These.
+    Databases(Vec<Database>),
+}
+
+/// A checksum database.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Database {
+    /// Which.
+    pub key: DatabaseKey,
+    /// Where it is asked, and nowhere else; `None`: through the upstream list, or at its name.
+    pub url: Option<Url>,
+}
+
+/// How a checksum database is known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DatabaseKey {
+    /// By a name whose key is built in.
+    Name(String),
+    /// By `name+hash+key`.
+    Key(String),
+}
+
+/// `[store]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Store {
+    /// Where it is.
+    pub dir: PathBuf,
+    /// How long lists are fresh.
+    pub list_fresh: Duration,
+    /// How long `@latest` and branch answers are fresh.
+    pub query_fresh: Duration,
+    /// From which age on such an answer waits a second for its refresh.
+    pub stale_wait: Duration,
+    /// How long an absence is believed.
+    pub negative: Duration,
+    /// Bytes of small answers kept in memory.
+    pub memory: u64,
+}
+
+/// `[audit]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Audit {
+    /// Where the journal is.
+    pub dir: PathBuf,
+    /// Bytes after which a new segment begins.
+    pub segment: u64,
+}

@@ -1,0 +1,393 @@
+//! Every metric of modgate, and how it is exposed (OpenMetrics text, all names begin with `modgate_`).
+//!
+//! | metric | type | labels |
+//! |---|---|---|
+//! | `requests_total` | counter | kind, status, decision, cache |
+//! | `request_duration_seconds` (to the answer's head) | histogram | kind, cache |
+//! | `requests_in_flight` | gauge | |
+//! | `panics_total` | counter | |
+//! | `upstream_requests_total` | counter | result |
+//! | `connections_open` | gauge | |
+//! | `connections_total` | counter | |
+//! | `connections_ended_total` | counter | reason |
+//! | `reloads_total` | counter | what, result |
+//! | `policy` (info: the digest in force) | gauge, always 1 | digest |
+//! | `build` (info) | gauge, always 1 | version |
+//! | what [`Reading`] lists | gauge or counter | |
+//!
+//! Series that never counted are not exposed, so the product of the label values costs memory (some 10 KB) and no text.
+
+use super::cells::{Counters, Histogram};
+use super::label::{Cache, ConnectionEnd, Decision, Kind, Label, Reloaded, StatusClass, Success, Upstream};
+use super::reading::Reading;
+use arc_swap::ArcSwapOption;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+type Closure = Box<dyn Fn() -> f64 + Send + Sync>;
+
+/// What is counted of one answered request.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    /// What was asked for.
+    pub kind: Kind,
+    /// The status of the answer.
+    pub status: u16,
+    /// What the policy said.
+    pub decision: Decision,
+    /// Where the answer came from.
+    pub cache: Cache,
+    /// From the parsed head of the request to the head of the answer.
+    pub elapsed: Duration,
+}
+
+/// The counters. One instance for the process, shared by everybody.
+pub struct Metrics {
+    requests: Counters,
+    durations: Box<[Histogram]>,
+    in_flight: AtomicI64,
+    panics: AtomicU64,
+    upstream: Counters,
+    connections_open: AtomicI64,
+    connections: AtomicU64,
+    connections_ended: Counters,
+    reloads: Counters,
+    policy: ArcSwapOption<String>,
+    readings: Mutex<Vec<(Reading, Closure)>>,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            requests: Counters::new(count::<Kind>() * count::<StatusClass>() * count::<Decision>() * count::<Cache>()),
+            durations: (0..count::<Kind>() * count::<Cache>()).map(|_| Histogram::default()).collect(),
+            in_flight: AtomicI64::new(0),
+            panics: AtomicU64::new(0),
+            upstream: Counters::new(count::<Upstream>()),
+            connections_open: AtomicI64::new(0),
+            connections: AtomicU64::new(0),
+            connections_ended: Counters::new(count::<ConnectionEnd>()),
+            reloads: Counters::new(count::<Reloaded>() * count::<Success>()),
+            policy: ArcSwapOption::empty(),
+            readings: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Counts an answered request.
+    pub fn answered(&self, answered: &Answered) {
+        let Answered { kind, status, decision, cache, elapsed } = *answered;
+        self.requests.add(place4(kind, StatusClass::of(status), decision, cache));
+        if let Some(histogram) = self.durations.get(place(kind, cache)) {
+            histogram.observe(elapsed);
+        }
+    }
+
+    /// Counts a request as in flight until the returned value is dropped.
+    pub fn in_flight(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Relaxed);
+        InFlight(self.clone())
+    }
+
+    /// Counts a request handler that panicked.
+    pub fn panicked(&self) {
+        self.panics.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a request to a source. A zip's is over with the answer's head: what breaks off later is a failed transfer.
+    pub fn upstream(&self, result: Upstream) {
+        self.upstream.add(result.index());
+    }
+
+    /// Counts a connection, as open until the returned value is dropped.
+    pub fn connection(self: &Arc<Self>) -> OpenConnection {
+        self.connections.fetch_add(1, Relaxed);
+        self.connections_open.fetch_add(1, Relaxed);
+        OpenConnection(self.clone())
+    }
+
+    /// Counts a connection that was refused or ended from this side.
+    pub fn connection_ended(&self, reason: ConnectionEnd) {
+        self.connections_ended.add(reason.index());
+    }
+
+    /// How often that happened.
+    pub fn connections_ended(&self, reason: ConnectionEnd) -> u64 {
+        self.connections_ended.get(reason.index())
+    }
+
+    /// Counts a reload.
+    pub fn reloaded(&self, what: Reloaded, result: Success) {
+        self.reloads.add(place(what, result));
+    }
+
+    /// How often that happened.
+    pub fn reloads(&self, what: Reloaded, result: Success) -> u64 {
+        self.reloads.get(place(what, result))
+    }
+
+    /// Says which policy is in force.
+    pub fn policy_in_force(&self, digest: &str) {
+        self.policy.store(Some(Arc::new(digest.to_owned())));
+    }
+
+    /// Has `closure` called at every scrape. A second closure for the same reading takes the first one's place.
+    pub fn register(&self, reading: Reading, closure: impl Fn() -> f64 + Send + Sync + 'static) {
+        let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        readings.retain(|(registered, _)| *registered != reading);
+        readings.push((reading, Box::new(closure)));
+    }
+
+    /// All of it as OpenMetrics text.
+    pub fn render(self: &Arc<Self>) -> Result<String, fmt::Error> {
+        let mut registry = Registry::with_prefix("modgate");
+        registry.register_collector(Box::new(self.clone()));
+        let mut out = String::with_capacity(16 << 10);
+        text::encode(&mut out, &registry)?;
+        Ok(out)
+    }
+
+    fn encode_requests(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut metric = encoder.encode_descriptor("requests", "Answered requests", None, MetricType::Counter)?;
+        for &kind in Kind::ALL {
+            for &status in StatusClass::ALL {
+                for &decision in Decision::ALL {
+                    for &cache in Cache::ALL {
+                        let total = self.requests.get(place4(kind, status, decision, cache));
+                        let labels = [pair(kind), pair(status), pair(decision), pair(cache)];
+                        encode_counter(&mut metric, &labels, total)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_durations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Time from a request's head to its answer's head";
+        let mut metric = encoder.encode_descriptor("request_duration_seconds", help, None, MetricType::Histogram)?;
+        for &kind in Kind::ALL {
+            for &cache in Cache::ALL {
+                let Some(histogram) = self.durations.get(place(kind, cache)) else {
+                    continue;
+                };
+                let (sum, total, buckets) = histogram.read();
+                if total > 0 {
+                    let labels = [pair(kind), pair(cache)];
+                    metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, total, &buckets, None)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_single<L: Label>(
+        encoder: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        counters: &Counters,
+    ) -> fmt::Result {
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for &value in L::ALL {
+            encode_counter(&mut metric, &[pair(value)], counters.get(value.index()))?;
+        }
+        Ok(())
+    }
+
+    fn encode_reloads(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "What was read again while running, and whether it was good";
+        let mut metric = encoder.encode_descriptor("reloads", help, None, MetricType::Counter)?;
+        for &what in Reloaded::ALL {
+            for &result in Success::ALL {
+                encode_counter(&mut metric, &[pair(what), pair(result)], self.reloads.get(place(what, result)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_readings(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        for (reading, closure) in readings.iter() {
+            let exposed = reading.exposed();
+            let kind = if exposed.counter { MetricType::Counter } else { MetricType::Gauge };
+            let mut metric = encoder.encode_descriptor(exposed.name, exposed.help, None, kind)?;
+            if exposed.counter {
+                metric.encode_counter::<NoLabelSet, f64, f64>(&closure(), None)?;
+            } else {
+                metric.encode_gauge(&closure())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Collector for Metrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let encoder = &mut encoder;
+        self.encode_requests(encoder)?;
+        self.encode_durations(encoder)?;
+        Self::encode_single::<Upstream>(encoder, "upstream_requests", "Requests to sources", &self.upstream)?;
+        let help = "Connections refused or ended from this side";
+        Self::encode_single::<ConnectionEnd>(encoder, "connections_ended", help, &self.connections_ended)?;
+        self.encode_reloads(encoder)?;
+
+        let gauges = [
+            ("requests_in_flight", "Requests whose answer is not complete", &self.in_flight),
+            ("connections_open", "Open connections", &self.connections_open),
+        ];
+        for (name, help, value) in gauges {
+            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value.load(Relaxed))?;
+        }
+        let counters = [
+            ("panics", "Request handlers that panicked", &self.panics),
+            ("connections", "Accepted connections", &self.connections),
+        ];
+        for (name, help, value) in counters {
+            encoder
+                .encode_descriptor(name, help, None, MetricType::Counter)?
+                .encode_counter::<NoLabelSet, u64, f64>(&value.load(Relaxed), None)?;
+        }
+
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        encode_info(encoder, "build", "The running version", &version)?;
+        if let Some(digest) = self.policy.load_full() {
+            encode_info(encoder, "policy", "The policy in force", &[("digest", digest.as_str())])?;
+        }
+        self.encode_readings(encoder)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// A request in flight.
+#[derive(Debug)]
+pub struct InFlight(Arc<Metrics>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub struct OpenConnection(Arc<Metrics>);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.connections_open.fetch_sub(1, Relaxed);
+    }
+}
+
+const fn count<L: Label>() -> usize {
+    L::ALL.len()
+}
+
+fn place<A: Label, B: Label>(a: A, b: B) -> usize {
+    a.index() * count::<B>() + b.index()
+}
+
+fn place4<A: Label, B: Label, C: Label, D: Label>(a: A, b: B, c: C, d: D) -> usize {
+    (place(a, b) * count::<C>() + c.index()) * count::<D>() + d.index()
+}
+
+fn pair<L: Label>(value: L) -> (&'static str, &'static str) {
+    (L::NAME, value.text())
+}
+
+fn encode_counter<S: EncodeLabelSet>(
+    metric: &mut prometheus_client::encoding::MetricEncoder<'_>,
+    labels: &S,
+    total: u64,
+) -> fmt::Result {
+    if total == 0 {
+        return Ok(());
+    }
+    metric.encode_family(labels)?.encode_counter::<NoLabelSet, u64, f64>(&total, None)
+}
+
+fn encode_info(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, labels: &[(&str, &str); 1]) -> fmt::Result {
+    encoder.encode_descriptor(name, help, None, MetricType::Info)?.encode_info(labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(kind: Kind, status: u16, cache: Cache, millis: u64) -> Answered {
+        let elapsed = Duration::from_millis(millis);
+        Answered { kind, status, decision: Decision::Allow, cache, elapsed }
+    }
+
+    #[test]
+    fn a_request_is_counted_under_its_own_labels_only() {
+        let metrics = Metrics::new();
+        metrics.answered(&answered(Kind::Zip, 200, Cache::Hit, 3));
+        metrics.answered(&answered(Kind::Zip, 200, Cache::Hit, 40_000));
+        metrics.answered(&answered(Kind::Invalid, 502, Cache::Unused, 3));
+        let text = metrics.render().unwrap();
+        let zip = r#"modgate_requests_total{kind="zip",status="2xx",decision="allow",cache="hit"} 2"#;
+        let invalid = r#"modgate_requests_total{kind="invalid",status="5xx",decision="allow",cache="none"} 1"#;
+        assert!(text.contains(zip), "{text}");
+        assert!(text.contains(invalid), "{text}");
+        assert_eq!(text.matches("modgate_requests_total{").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn buckets_are_cumulative_and_end_at_infinity() {
+        let metrics = Metrics::new();
+        for millis in [0, 2, 2, 60_000] {
+            metrics.answered(&answered(Kind::Mod, 200, Cache::Hit, millis));
+        }
+        let text = metrics.render().unwrap();
+        let bucket = |bound: &str, count: u64| {
+            let line =
+                format!(r#"modgate_request_duration_seconds_bucket{{le="{bound}",kind="mod",cache="hit"}} {count}"#);
+            assert!(text.contains(&line), "{line} is not in\n{text}");
+        };
+        bucket("0.0005", 1);
+        bucket("0.0025", 3);
+        bucket("30.0", 3);
+        bucket("+Inf", 4);
+        assert!(text.contains(r#"_seconds_count{kind="mod",cache="hit"} 4"#), "{text}");
+    }
+
+    #[test]
+    fn gauges_fall_again() {
+        let metrics = Metrics::new();
+        let request = metrics.in_flight();
+        let connection = metrics.connection();
+        assert!(metrics.render().unwrap().contains("modgate_requests_in_flight 1\n"));
+        drop((request, connection));
+        let text = metrics.render().unwrap();
+        assert!(text.contains("modgate_requests_in_flight 0\n"), "{text}");
+        assert!(text.contains("modgate_connections_open 0\n"), "{text}");
+        assert!(text.contains("modgate_connections_total 1\n"), "{text}");
+    }
+
+    #[test]
+    fn readings_are_taken_at_the_scrape() {
+        let metrics = Metrics::new();
+        let bytes = Arc::new(AtomicU64::new(1));
+        let seen = bytes.clone();
+        metrics.register(Reading::StoreFlights, || 7.0);
+        metrics.register(Reading::JournalRecords, move || seen.load(Relaxed) as f64);
+        bytes.store(5, Relaxed);
+        metrics.policy_in_force("abc");
+        let text = metrics.render().unwrap();
+        assert!(text.contains("modgate_store_flights 7.0\n"), "{text}");
+        assert!(text.contains("modgate_journal_records_total 5.0\n"), "{text}");
+        assert!(text.contains(r#"modgate_policy_info{digest="abc"} 1"#), "{text}");
+        assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+}

@@ -1,0 +1,56 @@
+//! Values that other parts keep anyway and that are read when the metrics are scraped.
+
+/// One such value. Each is registered once, with a closure that must neither block nor fail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reading {
+    /// Bytes of small answers held in memory.
+    StoreMemoryBytes,
+    /// Fetches under way.
+    StoreFlights,
+    /// Entries set aside because their bytes had changed on disk.
+    StoreSetAside,
+    /// Writes to the store that failed (a full disk, mostly).
+    StoreWriteFailures,
+    /// Records written to the audit journal.
+    JournalRecords,
+    /// Bytes written to the audit journal.
+    JournalBytes,
+    /// Records that could not be kept; each was a request that was not served.
+    JournalFailures,
+    /// Times that records could not be brought to the disk; they are tried again.
+    JournalSyncFailures,
+    /// Issued tokens that are neither expired nor revoked.
+    ValidTokens,
+    /// When the certificate in use expires, in seconds since the epoch.
+    CertificateExpiry,
+}
+
+/// How a reading is exposed.
+pub(super) struct Exposed {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    /// It only ever grows.
+    pub(super) counter: bool,
+}
+
+impl Reading {
+    pub(super) fn exposed(self) -> Exposed {
+        let (name, counter, help) = match self {
+            Self::StoreMemoryBytes => ("store_memory_bytes", false, "Bytes of small answers held in memory"),
+            Self::StoreFlights => ("store_flights", false, "Fetches under way"),
+            Self::StoreSetAside => ("store_set_aside", true, "Entries set aside because their bytes had changed"),
+            Self::StoreWriteFailures => ("store_write_failures", true, "Writes to the store that failed"),
+            Self::JournalRecords => ("journal_records", true, "Records written to the audit journal"),
+            Self::JournalBytes => ("journal_bytes", true, "Bytes written to the audit journal"),
+            Self::JournalFailures => ("journal_failures", true, "Records that could not be kept"),
+            Self::JournalSyncFailures => {
+                ("journal_sync_failures", true, "Times that records could not be brought to the disk")
+            }
+            Self::ValidTokens => ("valid_tokens", false, "Issued tokens neither expired nor revoked"),
+            Self::CertificateExpiry => {
+                ("certificate_expiry_timestamp_seconds", false, "When the certificate in use expires")
+            }
+        };
+        Exposed { name, help, counter }
+    }
+}
