@@ -7,5 +7,6 @@ pub mod goproxy;
 pub mod module;
 pub mod policy;
 pub mod server;
+pub mod source;
 pub mod telemetry;
 pub mod watch;
