@@ -7,6 +7,7 @@ pub mod goproxy;
 pub mod module;
 pub mod policy;
 pub mod server;
+pub mod shelf;
 pub mod source;
 pub mod telemetry;
 pub mod watch;
