@@ -1,6 +1,7 @@
 //! modgate: the gateway between the `go` command and the code that a company depends on.
 
 pub mod audit;
+pub mod checksum;
 pub mod config;
 pub mod error;
 pub mod goproxy;

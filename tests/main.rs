@@ -10,6 +10,8 @@
     reason = "a test that cannot go on fails; the lints know test functions, not what these share"
 )]
 
+mod checksum_database;
+mod checksum_oracle;
 mod dice;
 mod journal_crash;
 mod listening;
