@@ -10,5 +10,6 @@ pub mod policy;
 pub mod server;
 pub mod shelf;
 pub mod source;
+pub mod store;
 pub mod telemetry;
 pub mod watch;

@@ -24,4 +24,5 @@ mod server_clients;
 mod server_drain;
 mod server_limits;
 mod server_reload;
+mod store_crash;
 mod zip_forge;
