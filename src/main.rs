@@ -1,2 +1,5 @@
-//! The `modgate` command.
-fn main() {}
+//! The `modgate` command: everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    modgate::cli::main()
+}

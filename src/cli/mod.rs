@@ -1,0 +1,176 @@
+//! The command line: arguments in, an exit code out.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | it worked |
+//! | 1 | it failed, or what was checked is bad; stderr says `error: …` and often `hint: …` |
+//! | 2 | the arguments make no sense |
+//!
+//! Each subcommand is a file: its arguments with their help, and a `run` that returns a [`Failure`]
+//! or nothing. What a command is asked to print goes to stdout, all else to stderr.
+
+pub mod audit;
+mod check;
+mod completions;
+mod first_run;
+pub mod policy;
+mod serve;
+pub mod terminal;
+pub mod token;
+
+use crate::pipeline::tokens_path;
+use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use terminal::Failure;
+
+/// A gateway between the go command and the code that a company depends on.
+#[derive(Parser, Debug)]
+#[command(
+    name = "modgate",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 it worked, 1 it failed, 2 the arguments make no sense.\n\n\
+                  Begin with `modgate serve`, which needs no configuration."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Serve(serve::Args),
+    Check(check::Args),
+    Token(TokenCommand),
+    Policy(PolicyCommand),
+    Audit(AuditCommand),
+    Completions(completions::Args),
+}
+
+/// Create, list and revoke tokens
+#[derive(clap::Args, Debug)]
+struct TokenCommand {
+    #[command(flatten)]
+    configured: Configured,
+    #[command(flatten)]
+    token: token::TokenArgs,
+}
+
+/// Check, test and explain policy files
+#[derive(clap::Args, Debug)]
+struct PolicyCommand {
+    #[command(flatten)]
+    configured: Configured,
+    #[command(flatten)]
+    policy: policy::PolicyArgs,
+}
+
+/// Ask the audit journal
+#[derive(clap::Args, Debug)]
+struct AuditCommand {
+    #[command(flatten)]
+    configured: Configured,
+    #[command(flatten)]
+    audit: audit::AuditArgs,
+}
+
+/// Where the configuration is.
+#[derive(clap::Args, Clone, Default, Debug)]
+pub struct Configured {
+    /// The configuration file (TOML); without one, everything has its default
+    #[arg(long, value_name = "FILE", env = "MODGATE_CONFIG", hide_env_values = true, global = true)]
+    pub config: Option<PathBuf>,
+    /// Where everything is kept
+    ///
+    /// Wins over `data` in the configuration and over MODGATE_DATA. Default: $XDG_DATA_HOME/modgate or
+    /// ~/.local/share/modgate; on macOS ~/Library/Application Support/modgate, on Windows %LOCALAPPDATA%\modgate.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
+}
+
+impl Configured {
+    /// The configuration file, if there is one.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.config.clone().filter(|file| !file.as_os_str().is_empty())
+    }
+
+    /// The inputs of the configuration, from this process's environment.
+    pub fn inputs(&self) -> Result<crate::config::Inputs, Failure> {
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let data = match &self.data {
+            Some(data) => Some(data.to_str().ok_or_else(|| Failure::new("the path of --data is not UTF-8"))?),
+            None => None,
+        };
+        Ok(crate::config::Inputs::new(self.file(), environment).option("data", "--data", data.map(str::to_owned)))
+    }
+
+    /// The settings in force, for commands that only need to know where things are. Warnings are left out.
+    pub fn settings(&self) -> Result<crate::config::Settings, Failure> {
+        Ok(crate::config::load(&self.inputs()?)?.settings)
+    }
+}
+
+/// Runs the command that the arguments of this process ask for.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // The one TLS provider, also for what asks for the process's default. Fails only if it is set already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let result = match cli.command {
+        Command::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Completions(args) => completions::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Policy(command) => {
+            policy::run(command.policy, || command.configured.settings().map(|settings| settings.policy))
+        }
+        Command::Token(command) => run_token(command),
+        Command::Audit(command) => run_audit(&command),
+    };
+    result.unwrap_or_else(|failure| {
+        terminal::report(&failure);
+        ExitCode::FAILURE
+    })
+}
+
+fn run_token(command: TokenCommand) -> Result<ExitCode, Failure> {
+    let settings = command.configured.settings()?;
+    if command.token.creates() {
+        first_run::private_directory(&settings.data)?;
+    }
+    match token::run(command.token, &tokens_path(&settings), Timestamp::now()) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            terminal::report(&Failure::new(&error));
+            Ok(ExitCode::from(error.exit_code()))
+        }
+    }
+}
+
+fn run_audit(command: &AuditCommand) -> Result<ExitCode, Failure> {
+    let settings = command.configured.settings()?;
+    audit::run(&command.audit, &settings.audit.dir, Timestamp::now()).map_err(|error| Failure::because(&error))
+}
+
+/// The command line as clap has it, for completions.
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn nothing_is_an_error_of_usage() {
+        assert_eq!(Cli::try_parse_from(["modgate"]).unwrap_err().exit_code(), 2);
+        assert_eq!(Cli::try_parse_from(["modgate", "--version"]).unwrap_err().exit_code(), 0);
+    }
+}

@@ -1,0 +1,212 @@
+//! Putting the gateway together: from a [`Plan`] to the parts, opened in the order in which they may refuse to.
+//!
+//! What only needs reading was read before, for the plan, so that a bad setting is told before anything is touched.
+//! What leaves traces comes last (journal, store). An error names the part and what to do about it.
+
+use super::{Clock, Front, Gateway, Plan, RequestIds, lookout::Lookout};
+use crate::{
+    audit::{self, AuditError, Journal},
+    checksum::{Database, Databases, Directory, OpenError, SourceWire},
+    config::Settings,
+    policy::Live,
+    server::TrustedProxies,
+    shelf::{Shelf, ShelfError},
+    source::{SourceError, Sources},
+    store::{Alarm, Parts, Rules, Store, StoreSettings},
+    telemetry::{Metrics, label::Upstream},
+};
+use auth::{Authenticator, Ledger, LedgerError, Principal, Tokens};
+use jiff::{SignedDuration, Timestamp};
+use std::{io, path::PathBuf, sync::Arc};
+use tokio::runtime::Handle;
+
+/// What the parts need beside the settings.
+pub struct Surroundings {
+    /// The runtime for what may wait.
+    pub background: Handle,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: Clock,
+    /// Random, for the request ids of this run.
+    pub run: u64,
+}
+
+/// Why the gateway cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// The token database.
+    #[error(transparent)]
+    Tokens(#[from] LedgerError),
+    /// What is kept of a checksum database.
+    #[error(transparent)]
+    Databases(#[from] OpenError),
+    /// The journal.
+    #[error("the audit journal: {0}")]
+    Journal(#[from] AuditError),
+    /// The store's directory.
+    #[error("the store: {0}")]
+    Shelf(#[from] ShelfError),
+    /// A file that the settings name.
+    #[error("`{}`: {cause}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+}
+
+impl AssemblyError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Journal(AuditError::Locked { .. }) | Self::Shelf(ShelfError::InUse(_)) => {
+                Some("stop the other modgate, or give this one a data directory of its own: `--data DIR`".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The gateway, and what its upkeep needs.
+pub struct Assembled {
+    /// Ready to answer.
+    pub gateway: Arc<Gateway>,
+    /// The issued tokens.
+    pub tokens: Arc<Tokens>,
+}
+
+/// Where the issued tokens are.
+pub fn tokens_path(settings: &Settings) -> PathBuf {
+    settings.data.join("tokens.sqlite")
+}
+
+/// Where what is kept of the checksum databases is.
+pub fn databases_path(settings: &Settings) -> PathBuf {
+    settings.data.join("sumdb")
+}
+
+/// Opens all parts. Blocking.
+pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result<Assembled, AssemblyError> {
+    let Plan { policy, databases, sources, .. } = plan;
+    around.metrics.policy_in_force(policy.digest());
+    let metrics = Arc::clone(&around.metrics);
+    sources.observe(Box::new(move |error| metrics.upstream(upstream_result(error))));
+    let sources = Arc::new(sources);
+    let tokens = Arc::new(Tokens::over(Ledger::open_or_create(&tokens_path(settings))?)?);
+
+    let segment = audit::Settings { segment_size: settings.audit.segment, ..audit::Settings::default() };
+    let (journal, repairs) = Journal::open(&settings.audit.dir, segment, (around.clock)())?;
+    for repair in repairs {
+        tracing::warn!(%repair, "the audit journal was repaired");
+    }
+    let journal = Arc::new(journal);
+    let databases = Arc::new(open_databases(settings, databases, &sources, &around)?);
+    let store = open_store(settings, &sources, &databases, &journal, &around)?;
+
+    let public_url = public_url(settings);
+    let gateway = Gateway {
+        front: Front {
+            base: base_path(settings),
+            trusted: TrustedProxies::new(settings.listen.trusted_proxies.iter().copied()),
+        },
+        public_url,
+        contact: settings.contact.clone(),
+        authenticator: Arc::new(Authenticator::new(Arc::clone(&tokens))),
+        lookout: Lookout::default(),
+        policy: Arc::new(Live::new(policy)),
+        journal,
+        store,
+        databases,
+        sources,
+        metrics: around.metrics,
+        ids: RequestIds::new(around.run),
+        system: Arc::new(Principal { subject: "system".into(), ..Principal::anonymous() }),
+        clock: around.clock,
+    };
+    Ok(Assembled { gateway: Arc::new(gateway), tokens })
+}
+
+/// How a request to a source counts.
+fn upstream_result(error: Option<&SourceError>) -> Upstream {
+    match error {
+        None => Upstream::Found,
+        Some(SourceError::Absent { .. }) => Upstream::Absent,
+        Some(SourceError::Refused { .. }) => Upstream::Refused,
+        Some(SourceError::Overloaded { .. }) => Upstream::Overloaded,
+        Some(SourceError::Failed { .. } | SourceError::NoSource { .. }) => Upstream::Failed,
+        Some(SourceError::TimedOut { .. }) => Upstream::TimedOut,
+        Some(SourceError::TooLarge { .. }) => Upstream::TooLarge,
+        Some(SourceError::Invalid { .. }) => Upstream::Invalid,
+        Some(SourceError::Loop { .. }) => Upstream::Loop,
+    }
+}
+
+fn open_databases(
+    settings: &Settings,
+    databases: Vec<Database>,
+    sources: &Arc<Sources>,
+    around: &Surroundings,
+) -> Result<Databases, AssemblyError> {
+    let path = databases_path(settings);
+    let cache = Directory::open(&path).map_err(|cause| AssemblyError::File { path, cause })?;
+    let wire = Arc::new(SourceWire::new(Arc::clone(sources)));
+    Ok(Databases::open(databases, Arc::new(cache), wire, Arc::clone(&around.clock), around.background.clone())?)
+}
+
+fn open_store(
+    settings: &Settings,
+    sources: &Arc<Sources>,
+    databases: &Arc<Databases>,
+    journal: &Arc<Journal>,
+    around: &Surroundings,
+) -> Result<Store, AssemblyError> {
+    let (shelf, swept) = Shelf::open(&settings.store.dir)?;
+    if swept.files > 0 {
+        tracing::info!(files = swept.files, bytes = swept.bytes, "transfers that a stop had cut off were removed");
+    }
+    let parts = Parts {
+        shelf,
+        origin: Arc::clone(sources) as _,
+        vouch: Arc::clone(databases) as _,
+        inspect: Arc::new(Rules),
+        alarm: alarm_sink(Arc::clone(journal), Arc::clone(&around.clock)),
+        background: around.background.clone(),
+    };
+    let signed = |duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+    let settings = StoreSettings {
+        list_fresh: signed(settings.store.list_fresh),
+        query_fresh: signed(settings.store.query_fresh),
+        stale_wait: signed(settings.store.stale_wait),
+        absent_for: signed(settings.store.negative),
+        memory_bytes: settings.store.memory,
+        ..StoreSettings::default()
+    };
+    Ok(Store::new(parts, settings))
+}
+
+/// An alarm is logged, and kept in the journal as an act.
+fn alarm_sink(journal: Arc<Journal>, clock: Clock) -> Arc<dyn Fn(&Alarm) + Send + Sync> {
+    Arc::new(move |alarm| {
+        tracing::error!(%alarm, "store alarm");
+        journal.act(clock(), "store.alarm", &alarm.to_string());
+    })
+}
+
+/// `public_url` without its trailing slash; the listener's own address where there is none.
+fn public_url(settings: &Settings) -> String {
+    match &settings.public_url {
+        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+        None => format!("http://{}", settings.listen.address),
+    }
+}
+
+fn base_path(settings: &Settings) -> String {
+    settings.public_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default()
+}
+
+/// The wall clock.
+pub fn wall_clock() -> Clock {
+    Arc::new(Timestamp::now)
+}

@@ -1,0 +1,61 @@
+//! Who is asking: from the Authorization header to a principal, or a 401 that says what to do.
+
+use super::{
+    Gateway,
+    trail::{Ruling, Trail},
+};
+use crate::error::{Kind, RequestError};
+use auth::{Outcome, Principal, Scratch, presented};
+use axum::http::{HeaderMap, header::AUTHORIZATION};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Why nobody could be asked, for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unavailable(String);
+
+impl Gateway {
+    /// Nobody is anonymous, which the policy may or may not let in; a credential that is not accepted is refused even
+    /// where the anonymous would be let in, so that a mistyped token is noticed.
+    pub(super) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        trail: &mut Trail,
+    ) -> Result<Arc<Principal>, RequestError> {
+        let values = headers.get_all(AUTHORIZATION).iter().map(|value| value.as_bytes());
+        let (mut scratch, arrived) = (Scratch::new(), Instant::now());
+        let shown = presented(values, &mut scratch);
+        let mut outcome = shown.as_ref().map(|shown| self.authenticator.authenticate(shown, trail.received));
+        if let (Ok(shown), Ok(Outcome::Rejected(rejection))) = (&shown, &outcome)
+            && rejection.may_be_news()
+        {
+            self.lookout.look(&self.authenticator, arrived).await;
+            outcome = Ok(self.authenticator.authenticate(shown, trail.received));
+        }
+        let error = match outcome {
+            Ok(Outcome::Authenticated(principal)) => return Ok(principal),
+            Ok(Outcome::Rejected(rejection)) => {
+                trail.token = rejection.token_id().map(|id| id.to_string());
+                RequestError::new(Kind::Unauthenticated, rejection.outside()).because(rejection)
+            }
+            Ok(Outcome::Unavailable(text)) => {
+                let outside = "whoever could verify this credential cannot be reached; try again";
+                RequestError::new(Kind::AuthenticatorDown, outside).because(Unavailable(text))
+            }
+            Err(malformed) => RequestError::new(Kind::Unauthenticated, malformed.to_string()),
+        };
+        trail.ruling = Ruling::unauthenticated();
+        Err(error)
+    }
+
+    /// What someone without a credential has to write, and where.
+    pub(super) fn credential_wanted(&self) -> RequestError {
+        let machine = self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, rest)| rest);
+        let text = format!(
+            "modgate: a credential is needed\nwrite into ~/.netrc: machine {machine} login modgate password TOKEN\n{}",
+            self.contact.as_deref().map(|contact| format!("for a token ask {contact}")).unwrap_or_default()
+        );
+        RequestError::new(Kind::Unauthenticated, text)
+    }
+}

@@ -1,0 +1,144 @@
+//! The walk of a request: the steps in their order, each one place.
+//!
+//! ```text
+//! meet → parse → authenticate → authorize → (shape) → record → serve → conclude
+//! caller  Target   Principal      Permit               asked     store    answered
+//! ```
+//!
+//! Plain functions in order rather than layers: it reads from top to bottom, and costs nothing on the path of a hit
+//! (docs/adr/0002). Limits take their place between authorize and record. A step that refuses returns a
+//! [`RequestError`]; [`Gateway::answer`] concludes every request, served or refused, in the same way: with one record,
+//! one log line, and the request id in the answer.
+//!
+//! INVARIANT (record before effect): `asked` is kept before a source is asked, and `answered` before the first byte
+//! leaves. A record that cannot be kept turns the answer into a 503.
+
+mod assembly;
+mod authenticate;
+mod authorize;
+mod caller;
+mod conclude;
+mod lookout;
+mod narrow;
+mod plan;
+mod request_id;
+mod serve;
+mod sumdb;
+mod trail;
+mod transfer;
+mod upkeep;
+
+pub use assembly::{Assembled, AssemblyError, Surroundings, assemble, databases_path, tokens_path, wall_clock};
+pub use caller::{Caller, Front};
+pub use plan::{Flaw, Plan};
+pub use request_id::{RequestId, RequestIds};
+pub use upkeep::Upkeep;
+
+use crate::{
+    audit::Journal,
+    checksum::Databases,
+    error::{Kind, RequestError},
+    goproxy::{Target, TargetError},
+    policy,
+    server::{Handler, Peer},
+    source::Sources,
+    store::Store,
+    telemetry::Metrics,
+};
+use auth::{Authenticator, Principal};
+use axum::{body::Body, http::Request, http::Response};
+use jiff::Timestamp;
+use lookout::Lookout;
+use std::sync::Arc;
+use trail::Trail;
+
+/// Tells the time. Handed in, so that no test has to wait.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Everything that a walk needs, put together once at the start.
+pub struct Gateway {
+    /// Our own name and the proxies in front.
+    pub front: Front,
+    /// `public_url` without a trailing slash, for texts.
+    pub public_url: String,
+    /// Whom a refusal tells people to ask.
+    pub contact: Option<String>,
+    /// Who is asking.
+    pub authenticator: Arc<Authenticator>,
+    /// For tokens that were issued a moment ago.
+    lookout: Lookout,
+    /// The policy in force.
+    pub policy: Arc<policy::Live>,
+    /// Where records go.
+    pub journal: Arc<Journal>,
+    /// Modules, held or fetched.
+    pub store: Store,
+    /// Checksum databases.
+    pub databases: Arc<Databases>,
+    /// Where modules come from.
+    pub sources: Arc<Sources>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Request ids.
+    pub ids: RequestIds,
+    /// On whose behalf a refresh is made that nobody waits for.
+    pub system: Arc<Principal>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The gateway as the listener's handler.
+#[derive(Clone)]
+pub struct Walk(pub Arc<Gateway>);
+
+impl Handler for Walk {
+    async fn handle(&self, peer: &Peer, request: Request<hyper::body::Incoming>) -> Response<Body> {
+        self.0.answer(peer, &request).await
+    }
+}
+
+impl Gateway {
+    /// Answers one request, whatever it is.
+    pub async fn answer<B>(self: &Arc<Self>, peer: &Peer, request: &Request<B>) -> Response<Body> {
+        let nobody = Arc::clone(self.authenticator.nobody());
+        let mut trail = Trail::new(self.ids.next(), (self.clock)(), request.method().clone(), peer.address, nobody);
+        let served = self.walk(peer, request, &mut trail).await;
+        self.conclude(trail, served)
+    }
+
+    async fn walk<B>(
+        self: &Arc<Self>,
+        peer: &Peer,
+        request: &Request<B>,
+        trail: &mut Trail,
+    ) -> Result<Response<Body>, RequestError> {
+        trail.caller = Some(self.front.meet(peer, request)?);
+        self.refuse_loop(request)?;
+        trail.target = Some(Arc::new(self.parse(request.uri().path())?));
+        trail.principal = self.authenticate(request.headers(), trail).await?;
+        let permit = self.authorize(trail)?;
+        self.serve(&permit, request, trail).await
+    }
+
+    /// The URL path as a target; nothing after this looks at the URL again.
+    fn parse(&self, path: &str) -> Result<Target, RequestError> {
+        let below = self.front.below_base(path);
+        let below = below.ok_or_else(|| RequestError::new(Kind::Absent, "not a path of the GOPROXY protocol"))?;
+        Target::parse(below, self.databases.names()).map_err(|error| {
+            let kind = match &error {
+                TargetError::Unknown(_) => Kind::Absent,
+                TargetError::UnknownDatabase(_) => Kind::UnknownDatabase,
+                TargetError::BadSumdb(_) => Kind::BadRequest,
+            };
+            RequestError::new(kind, error.to_string())
+        })
+    }
+
+    /// A request that this very instance sent to an upstream that turned out to be itself.
+    fn refuse_loop<B>(&self, request: &Request<B>) -> Result<(), RequestError> {
+        match self.sources.is_own_via(request.headers()) {
+            true => Err(RequestError::new(Kind::Loop, "the upstream of this gateway is this gateway")),
+            false => Ok(()),
+        }
+    }
+}

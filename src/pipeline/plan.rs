@@ -1,0 +1,227 @@
+//! Reading what the settings name: the policy, the checksum databases, the sources.
+//!
+//! The first half of putting the gateway together. It opens, locks and creates nothing, so `modgate check` does it and
+//! stops, while `modgate serve` goes on with [`assemble`](super::assemble): what one refuses, the other does too.
+//!
+//! All that is wrong is told at once. A [`Flaw`] names the key of the configuration; whoever loaded the configuration
+//! knows where that was written.
+
+use crate::{
+    checksum::{Database, DatabaseError},
+    config::{self, Checksum, DatabaseKey, Login, Settings},
+    module::Glob,
+    policy::{Policy, PolicyErrors},
+    source::{self, Environment, PrivateSource, SettingsError, SourceSettings, Sources, go_setting},
+};
+use std::{fmt, fs};
+
+/// What the gateway will be made of.
+pub struct Plan {
+    /// The policy.
+    pub policy: Policy,
+    /// What vouches for public modules.
+    pub databases: Vec<Database>,
+    /// Who named them.
+    pub databases_origin: String,
+    /// Where modules come from.
+    pub sources: Sources,
+    /// What should be known.
+    pub warnings: Vec<Flaw>,
+}
+
+/// Something wrong, or (as a warning) something to know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Flaw {
+    /// The dotted key at fault, entries of lists numbered from 0; none: the message names the place.
+    pub key: Option<String>,
+    /// What it is.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Flaw {
+    /// At a key.
+    pub fn at(key: impl Into<String>, message: impl fmt::Display) -> Self {
+        Self { key: Some(key.into()), message: message.to_string(), hint: None }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl Plan {
+    /// Reads everything; `run` tells this run from others.
+    ///
+    /// # Errors
+    /// All flaws, the policy's first; at least one.
+    pub fn read(
+        settings: &Settings,
+        policy: Result<Policy, PolicyErrors>,
+        environment: &Environment,
+        run: u64,
+    ) -> Result<Self, Vec<Flaw>> {
+        let mut flaws = Vec::new();
+        let policy = policy.map_err(|errors| flaws.extend(policy_flaws(settings, errors)));
+        let databases = databases(&settings.checksum, environment).map_err(|found| flaws.extend(found));
+        let sources = sources(settings, environment, run).map_err(|found| flaws.extend(found));
+        let (Ok(policy), Ok((databases, databases_origin)), Ok(sources)) = (policy, databases, sources) else {
+            return Err(flaws);
+        };
+        let ignored = sources.summary().warnings.iter().map(|warning| Flaw::at("upstream.list", warning));
+        let warnings = ignored.chain(uncovered(settings, &policy)).collect();
+        Ok(Self { policy, databases, databases_origin, sources, warnings })
+    }
+
+    /// The policy that the settings name.
+    ///
+    /// # Errors
+    /// All that is wrong with its files.
+    pub fn policy(settings: &Settings) -> Result<Policy, PolicyErrors> {
+        Policy::load(settings.policy.model.as_deref(), &settings.policy.files)
+    }
+}
+
+fn policy_flaws(settings: &Settings, PolicyErrors(errors): PolicyErrors) -> impl Iterator<Item = Flaw> {
+    let model = settings.policy.model.as_ref().map(|model| model.display().to_string());
+    errors.into_iter().map(move |error| {
+        let key = match (error.line, model.as_deref()) {
+            (Some(_), _) => None,
+            (None, Some(model)) if *error.file == *model => Some("policy.model".to_owned()),
+            (None, _) => Some("policy.files".to_owned()),
+        };
+        let line = error.line.map(|line| format!(":{line}")).unwrap_or_default();
+        Flaw { key, message: format!("{}{line}: {}", error.file, error.message), hint: error.hint }
+    })
+}
+
+/// The databases by the settings, or by GOSUMDB as the `go` command would resolve it; and who named them.
+fn databases(checksum: &Checksum, environment: &Environment) -> Result<(Vec<Database>, String), Vec<Flaw>> {
+    match checksum {
+        Checksum::Off => Ok((Vec::new(), "checksum".to_owned())),
+        Checksum::Databases(databases) => Ok((configured_databases(databases)?, "checksum".to_owned())),
+        Checksum::GoCommand => {
+            let (text, origin) = match go_setting("GOSUMDB", environment) {
+                Some(setting) => (setting.value, setting.origin),
+                None => ("sum.golang.org".to_owned(), "the default".to_owned()),
+            };
+            match Database::parse(&text) {
+                Ok(database) => Ok((database.into_iter().collect(), origin)),
+                Err(error) => {
+                    let flaw = Flaw::at("checksum", format_args!("GOSUMDB of {origin}: {error}"));
+                    Err(vec![flaw.hint("correct it there, or name the databases with [[checksum]]")])
+                }
+            }
+        }
+    }
+}
+
+fn configured_databases(configured: &[config::Database]) -> Result<Vec<Database>, Vec<Flaw>> {
+    let (mut databases, mut flaws) = (Vec::<Database>::new(), Vec::new());
+    for (number, one) in configured.iter().enumerate() {
+        let (field, key) = match &one.key {
+            DatabaseKey::Name(name) => ("name", name),
+            DatabaseKey::Key(key) => ("key", key),
+        };
+        // GOSUMDB's syntax.
+        let text = one.url.as_ref().map_or_else(|| key.clone(), |url| format!("{key} {url}"));
+        match Database::parse(&text) {
+            Ok(Some(database)) if databases.iter().any(|other| other.name() == database.name()) => {
+                let message = format!("the checksum database `{}` is configured twice", database.name().0);
+                flaws.push(Flaw::at(format!("checksum.{number}.{field}"), message).hint("remove one"));
+            }
+            Ok(database) => databases.extend(database),
+            Err(error) => {
+                let field = if matches!(error, DatabaseError::Url { .. }) { "url" } else { field };
+                flaws.push(Flaw::at(format!("checksum.{number}.{field}"), error));
+            }
+        }
+    }
+    if flaws.is_empty() { Ok(databases) } else { Err(flaws) }
+}
+
+fn sources(settings: &Settings, environment: &Environment, run: u64) -> Result<Sources, Vec<Flaw>> {
+    let settings = source_settings(settings, run)?;
+    Sources::new(&settings, environment).map_err(|error| {
+        let key = match &error {
+            SettingsError::Roots(_) => "upstream.roots",
+            SettingsError::InstanceId(_) => "instance",
+            _ => "upstream.list",
+        };
+        vec![Flaw::at(key, error)]
+    })
+}
+
+fn source_settings(settings: &Settings, run: u64) -> Result<SourceSettings, Vec<Flaw>> {
+    let upstream = &settings.upstream;
+    let mut flaws = Vec::new();
+    let mut private = Vec::new();
+    for (number, one) in settings.sources.iter().enumerate() {
+        match Glob::parse(&one.pattern) {
+            Ok(pattern) => private.push(PrivateSource { pattern, upstream: one.list.clone() }),
+            Err(error) => flaws.push(Flaw::at(format!("source.{number}.pattern"), error)),
+        }
+        if let Err(error) = source::Upstreams::parse(&one.list) {
+            flaws.push(Flaw::at(format!("source.{number}.list"), error));
+        }
+    }
+    let mut credentials = Vec::new();
+    for (number, one) in upstream.credentials.iter().enumerate() {
+        match source::Credential::new(one.url.as_str(), &login(&one.login)) {
+            Ok(credential) => credentials.push(credential),
+            Err(error) => flaws.push(Flaw::at(format!("upstream.credential.{number}.url"), error)),
+        }
+    }
+    let mut extra_roots = Vec::new();
+    if let Some(path) = &upstream.roots {
+        match fs::read(path) {
+            Ok(pem) => extra_roots.push(pem),
+            Err(error) => {
+                flaws.push(Flaw::at("upstream.roots", format_args!("cannot read `{}`: {error}", path.display())))
+            }
+        }
+    }
+    if !flaws.is_empty() {
+        return Err(flaws);
+    }
+    Ok(SourceSettings {
+        upstream: upstream.list.clone(),
+        private,
+        credentials,
+        connect_timeout: upstream.connect_timeout,
+        read_timeout: upstream.read_timeout,
+        answer_timeout: upstream.read_timeout.saturating_mul(2),
+        extra_roots,
+        instance_id: settings.instance.clone().unwrap_or_else(|| format!("{run:016x}")),
+        own_addresses: vec![settings.listen.address],
+        own_urls: settings.public_url.iter().cloned().collect(),
+        ..SourceSettings::default()
+    })
+}
+
+fn login(login: &Login) -> source::Login {
+    match login {
+        Login::Basic { login, password } => {
+            source::Login::Basic { login: login.clone(), password: source::Secret::new(password.expose()) }
+        }
+        Login::Bearer(secret) => source::Login::Bearer(source::Secret::new(secret.expose())),
+    }
+}
+
+/// Private sources of paths that the policy does not call private: they are asked, but the parents of these paths are
+/// asked of the public list.
+fn uncovered(settings: &Settings, policy: &Policy) -> impl Iterator<Item = Flaw> {
+    settings.sources.iter().enumerate().filter_map(|(number, source)| {
+        let pattern = Glob::parse(&source.pattern).ok().filter(|pattern| !policy.is_private_pattern(pattern))?;
+        let message = format!(
+            "no `private` row of the policy covers `{}`, so the parents of these paths are asked of the public list",
+            pattern.as_str()
+        );
+        let hint = format!("add to the policy: p2, {}, private, -", pattern.as_str());
+        Some(Flaw::at(format!("source.{number}.pattern"), message).hint(hint))
+    })
+}

@@ -1,0 +1,206 @@
+//! What is done beside the requests: reloading the policy, following the token database, scrubbing the store.
+//!
+//! Each runs on the background runtime or on a thread of its own, and none of them can stop the gateway from serving:
+//! what fails is logged, recorded where it changes what is in force, and tried again.
+
+use super::{Gateway, assembly::Assembled};
+use crate::{
+    audit::Record,
+    config::Settings,
+    policy::ReloadOutcome,
+    server::Readiness,
+    store::Store,
+    telemetry::{
+        Reading,
+        label::{Reloaded, Success},
+    },
+    watch::{Watch, watch},
+};
+use auth::{Change, ChangeKind, Refreshed, Tokens};
+use jiff::Timestamp;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::{runtime::Handle, time::MissedTickBehavior};
+
+/// How often the token database is looked at; a revocation is in force after this long at the latest.
+const TOKENS_EVERY: Duration = Duration::from_millis(500);
+/// A policy directory has to be quiet for this long before its files are read.
+const QUIET: Duration = Duration::from_millis(150);
+/// Between two passes over the whole store.
+const SCRUB_EVERY: Duration = Duration::from_hours(24);
+/// How fast a pass reads, in bytes a second.
+const SCRUB_RATE: u64 = 8 << 20;
+
+/// What the upkeep watches.
+pub struct Upkeep {
+    gateway: Arc<Gateway>,
+    tokens: Arc<Tokens>,
+    model: Option<PathBuf>,
+    files: Vec<PathBuf>,
+    allow_widening: bool,
+    watch: Option<Watch>,
+}
+
+impl Upkeep {
+    /// Starts all of it.
+    pub fn start(assembled: &Assembled, settings: &Settings, background: &Handle) -> Arc<Self> {
+        let (gateway, tokens) = (Arc::clone(&assembled.gateway), Arc::clone(&assembled.tokens));
+        register(&gateway, &tokens);
+        follow_tokens(background, Arc::clone(&tokens), Arc::clone(&gateway));
+        scrub(background, Arc::clone(&gateway));
+        let policy = &settings.policy;
+        let build = |watch| Self {
+            gateway: Arc::clone(&gateway),
+            tokens: Arc::clone(&tokens),
+            model: policy.model.clone(),
+            files: policy.files.clone(),
+            allow_widening: policy.allow_widening,
+            watch,
+        };
+        let watched = policy.model.iter().chain(&policy.files).cloned().collect::<Vec<_>>();
+        let reloader = build(None);
+        let watch = watch(&watched, QUIET, move || reloader.reload_policy());
+        if let Err(error) = &watch {
+            tracing::warn!(%error, "policy files are read again on SIGHUP only");
+        }
+        Arc::new(build(watch.ok()))
+    }
+
+    /// The server listens: recorded, and ready as long as these checks say so.
+    pub fn started(&self, readiness: &Readiness) {
+        let (journal, clock) = (Arc::clone(&self.gateway.journal), Arc::clone(&self.gateway.clock));
+        journal.act(clock(), "server.started", concat!("modgate ", env!("CARGO_PKG_VERSION")));
+        // Without requests nothing else would find out that there is room again.
+        readiness.check("journal", move || match journal.is_failing() {
+            true => journal.append(&Record::act(clock(), "journal.retried", b"")).map_err(|error| told(&error)),
+            false => Ok(()),
+        });
+        let store = self.gateway.store.clone();
+        readiness.check("store", move || store.is_in_place().map_err(|error| told(&error)));
+    }
+
+    /// SIGHUP: everything is read again.
+    pub fn reload(&self) {
+        self.reload_policy();
+        refresh_tokens(&self.tokens, &self.gateway);
+    }
+
+    /// INVARIANT (last good stays): whatever is wrong with the files changes nothing but the log and the journal.
+    fn reload_policy(&self) {
+        let outcome = self.gateway.policy.reload(self.model.as_deref(), &self.files, self.allow_widening);
+        let (act, detail) = match outcome {
+            Ok(ReloadOutcome::Unchanged) => return,
+            Ok(ReloadOutcome::Replaced { before, now, widened }) => {
+                self.gateway.metrics.policy_in_force(&now);
+                self.gateway.metrics.reloaded(Reloaded::Policy, Success::Succeeded);
+                tracing::info!(%before, %now, widened = widened.len(), "policy reloaded");
+                let widened = widened.iter().map(|widening| format!("; now public: {widening}")).collect::<String>();
+                ("policy.reloaded", format!("{before} replaced by {now}{widened}"))
+            }
+            Err(error) => {
+                self.gateway.metrics.reloaded(Reloaded::Policy, Success::Failed);
+                tracing::error!(%error, "policy not reloaded, the last good one stays in force");
+                ("policy.refused", error.to_string())
+            }
+        };
+        self.gateway.journal.act((self.gateway.clock)(), act, &detail);
+    }
+
+    /// After the last answer: what was only in memory is written.
+    pub fn end(&self) {
+        if let Err(error) = self.tokens.flush_all() {
+            tracing::warn!(%error, "when tokens were last used could not be written");
+        }
+        let journal = &self.gateway.journal;
+        journal.act((self.gateway.clock)(), "server.stopped", "");
+        if let Err(error) = journal.close() {
+            tracing::error!(%error, "the audit journal could not be closed");
+        }
+    }
+}
+
+impl std::fmt::Debug for Upkeep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upkeep").field("watching", &self.watch.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// Follows what other processes do to the token database, and writes down when tokens were used.
+fn follow_tokens(background: &Handle, tokens: Arc<Tokens>, gateway: Arc<Gateway>) {
+    background.spawn(async move {
+        let mut tick = tokio::time::interval(TOKENS_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let (tokens, gateway) = (Arc::clone(&tokens), Arc::clone(&gateway));
+            let done = tokio::task::spawn_blocking(move || {
+                refresh_tokens(&tokens, &gateway);
+                if let Err(error) = tokens.flush(Timestamp::now()) {
+                    tracing::warn!(%error, "when tokens were last used could not be written");
+                }
+            });
+            if done.await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn refresh_tokens(tokens: &Tokens, gateway: &Gateway) {
+    match tokens.refresh() {
+        Ok(Refreshed::Unchanged) => {}
+        Ok(Refreshed::Reloaded { .. }) => gateway.metrics.reloaded(Reloaded::Tokens, Success::Succeeded),
+        Err(_) => gateway.metrics.reloaded(Reloaded::Tokens, Success::Failed),
+    }
+    // Those too that were found when a request brought an unknown token.
+    for Change { id, subject, kind } in tokens.take_changes() {
+        let name = match kind {
+            ChangeKind::Created => "token.created",
+            ChangeKind::Revoked => "token.revoked",
+            ChangeKind::Reinstated => "token.reinstated",
+            ChangeKind::Removed => "token.removed",
+        };
+        tracing::info!(act = name, token = id.as_str(), %subject, "the token database changed");
+        gateway.journal.act((gateway.clock)(), name, &format!("{} of {subject}", id.as_str()));
+    }
+}
+
+/// Reads the whole store once a day and compares it with its records.
+fn scrub(background: &Handle, gateway: Arc<Gateway>) {
+    background.spawn(async move {
+        loop {
+            tokio::time::sleep(SCRUB_EVERY).await;
+            let scrubbed = gateway.store.scrub(SCRUB_RATE).await;
+            tracing::info!(?scrubbed, "store scrubbed");
+        }
+    });
+}
+
+/// What other parts count anyway.
+fn register(gateway: &Arc<Gateway>, tokens: &Arc<Tokens>) {
+    let metrics = &gateway.metrics;
+    let journal = Arc::clone(&gateway.journal);
+    let counted = move |read: fn(&crate::audit::Counters) -> u64| {
+        let journal = Arc::clone(&journal);
+        move || read(journal.counters()) as f64
+    };
+    use std::sync::atomic::Ordering::Relaxed;
+    metrics.register(Reading::JournalRecords, counted(|counters| counters.records.load(Relaxed)));
+    metrics.register(Reading::JournalBytes, counted(|counters| counters.bytes.load(Relaxed)));
+    metrics.register(Reading::JournalFailures, counted(|counters| counters.failures.load(Relaxed)));
+    metrics.register(Reading::JournalSyncFailures, counted(|counters| counters.sync_failures.load(Relaxed)));
+    let stored = |read: fn(&Store) -> u64| {
+        let store = gateway.store.clone();
+        move || read(&store) as f64
+    };
+    metrics.register(Reading::StoreSetAside, stored(|store| store.counters().set_aside.get()));
+    metrics.register(Reading::StoreWriteFailures, stored(|store| store.counters().unkept.get()));
+    metrics.register(Reading::StoreMemoryBytes, stored(Store::memory_bytes));
+    metrics.register(Reading::StoreFlights, stored(Store::flights));
+    let (tokens, clock) = (Arc::clone(tokens), Arc::clone(&gateway.clock));
+    metrics.register(Reading::ValidTokens, move || tokens.count_live(clock()) as f64);
+}
+
+/// An error and its cause.
+fn told(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
