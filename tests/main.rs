@@ -1,4 +1,15 @@
 //! The integration tests, as one binary: linking is what takes the time.
+//!
+//! * `walk`, `answers`, `outages`, `hostile`, `integrity`, `vouching`, `withheld`, `full_disk`, `probes`, `http2`,
+//!   `bad_input`, `gateway_*`: the built command against an upstream of the tests' own.
+//! * `go_scripts`: the Go project's own module scripts behind it; `live`: public modules.
+//! * `server_*`: the listener with a trivial handler, over real sockets (what they share is in `listening`), and the built
+//!   program as a person starts it (`server_cli`, `token_cli`).
+//! * `module_*`, `checksum_oracle`, `policy_*`: parts, held against `golang.org/x/mod` and casbin.
+//! * `journal_crash`, `store_crash`, `gateway_crash`: kill -9, then everything is looked at again.
+//!
+//! What tests share: `gateway`, `go_client`, `curl`, `upstream`, `checksum_database` (running processes),
+//! `oracle_process`, `zip_forge`, `dice`.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,19 +21,43 @@
     reason = "a test that cannot go on fails; the lints know test functions, not what these share"
 )]
 
+mod answers;
+mod bad_input;
 mod checksum_database;
 mod checksum_oracle;
+mod curl;
 mod dice;
+mod full_disk;
+mod gateway;
+mod gateway_crash;
+mod gateway_drain;
+mod gateway_policy;
+mod go_client;
+mod go_scripts;
+mod hostile;
+mod http2;
+mod integrity;
 mod journal_crash;
 mod listening;
+mod live;
+mod metrics;
 mod module_oracle;
 mod module_zip;
 mod oracle_process;
+mod outages;
 mod policy_examples;
 mod policy_oracle;
+mod probes;
+mod server_cli;
 mod server_clients;
 mod server_drain;
 mod server_limits;
 mod server_reload;
 mod store_crash;
+mod token_cli;
+mod trails;
+mod upstream;
+mod vouching;
+mod walk;
+mod withheld;
 mod zip_forge;
