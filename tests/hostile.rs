@@ -15,6 +15,8 @@ use std::{
 };
 
 const OPEN: &str = "p, anonymous, public, *, read, allow, -, -\n";
+/// Just under the time after which a client of these tests gives up.
+const HANG: Duration = Duration::from_secs(19);
 const QUICK: &str = "read_timeout = \"400ms\"\nconnect_timeout = \"400ms\"\n[store]\nnegative = \"1ms\"\n";
 const PATHS: [&str; 6] = [
     "/example.test/lib/@v/list",
@@ -93,7 +95,7 @@ fn nothing_that_hurts_is_taken_for_an_answer_or_an_absence() {
             if !matches!(status, 0 | 502..=504) || (status == 0 && !path.ends_with(".zip")) {
                 wrong.push(format!("{name}: {path} is {status}: {}", body.get(..80).unwrap_or(&body)));
             }
-            if began.elapsed() > Duration::from_secs(10) {
+            if began.elapsed() > HANG {
                 wrong.push(format!("{name}: {path} took {:?}", began.elapsed()));
             }
         }
@@ -112,10 +114,10 @@ fn an_endless_answer_ends_however_fast_it_comes() {
         for path in &paths {
             upstream.reply(path, Reply::Endless(if pause.is_zero() { &[b'\n'; 65_536] } else { b"\n" }, pause));
         }
-        let clients = paths.each_ref().map(|path| curl(&gateway, path));
-        let began = Instant::now();
+        let mut clients = paths.each_ref().map(|path| curl(&gateway, path));
         assert_eq!(get(&gateway, &format!("/example.test/other/@v/{}", "list")).0, 200);
-        assert!(began.elapsed() < Duration::from_secs(2), "{name}: another module waited {:?}", began.elapsed());
+        let under_way = clients.iter_mut().any(|client| client.try_wait().unwrap().is_none());
+        assert!(under_way, "{name}: another module waited for the end of these");
         for (path, client) in paths.iter().zip(clients) {
             let said = String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap();
             let zip_broke = path.ends_with(".zip") && said.starts_with("200 ") && said.ends_with(" broken");

@@ -4,10 +4,7 @@ use crate::{
     gateway::{Gateway, await_that},
     upstream::{Reply, Upstream},
 };
-use std::{
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::process::Command;
 
 const OPEN: &str = "p, anonymous, public, *, read, allow, -, -\n";
 const QUICK: &str =
@@ -30,6 +27,13 @@ fn faults() -> Vec<(&'static str, Reply)> {
 
 fn start(upstream: &Upstream) -> Gateway {
     let config = format!("[upstream]\nlist = \"{}\"\n{QUICK}", upstream.url());
+    Gateway::plain().policy(OPEN).config(&config).start()
+}
+
+/// A gateway that waits longer for its upstream than the clients of these tests wait for it: who waits along fails.
+fn start_patient(upstream: &Upstream, store: &str) -> Gateway {
+    let patience = "read_timeout = \"60s\"\n[store]\nlist_fresh = \"1ms\"\nquery_fresh = \"1ms\"\n";
+    let config = format!("[upstream]\nlist = \"{}\"\n{patience}{store}", upstream.url());
     Gateway::plain().policy(OPEN).config(&config).start()
 }
 
@@ -57,14 +61,12 @@ fn a_warm_list_is_served_at_once_whatever_the_upstream_does() {
         let upstream = Upstream::start();
         upstream.module("example.test/lib", "v1.0.0");
         upstream.reply("/example.test/lib/@v/main.info", Reply::Body(b"{\"Version\":\"v1.0.0\"}".to_vec()));
-        let gateway = start(&upstream);
+        let gateway = start_patient(&upstream, "");
         let warm = ["/example.test/lib/@v/list", "/example.test/lib/@latest", "/example.test/lib/@v/main.info"];
         let expected = warm.map(|path| get(&gateway, path));
         upstream.reply_to_everything(Some(fault));
         for round in 0..3 {
-            let began = Instant::now();
             assert_eq!(warm.map(|path| get(&gateway, path)), expected, "{name}, round {round}");
-            assert!(began.elapsed() < Duration::from_secs(5), "{name}: a held list waited for the upstream");
         }
     }
 }
@@ -83,17 +85,14 @@ fn a_list_that_changed_is_seen_after_one_stale_answer() {
 fn an_old_list_is_current_if_the_upstream_is_well_and_served_soon_if_not() {
     let upstream = Upstream::start();
     upstream.module("example.test/lib", "v1.0.0");
-    let config = format!("[upstream]\nlist = \"{}\"\n{QUICK}stale_wait = \"0s\"\n", upstream.url());
-    let gateway = Gateway::plain().policy(OPEN).config(&config).start();
+    let gateway = start_patient(&upstream, "stale_wait = \"0s\"\n");
     let list = || get(&gateway, "/example.test/lib/@v/list");
     assert_eq!(list().1, "v1.0.0\n");
     upstream.list("example.test/lib", "v1.1.0");
     assert_eq!(list().1, "v1.0.0\nv1.1.0\n", "the first to ask sees the new version");
     for (name, fault) in faults() {
         upstream.reply_to_everything(Some(fault));
-        let began = Instant::now();
         assert_eq!(list(), (200, "v1.0.0\nv1.1.0\n".into()), "{name}");
-        assert!(began.elapsed() < Duration::from_secs(5), "{name}: {:?}", began.elapsed());
     }
 }
 
