@@ -89,7 +89,8 @@ fn an_old_list_is_current_if_the_upstream_is_well_and_served_soon_if_not() {
     let list = || get(&gateway, "/example.test/lib/@v/list");
     assert_eq!(list().1, "v1.0.0\n");
     upstream.list("example.test/lib", "v1.1.0");
-    assert_eq!(list().1, "v1.0.0\nv1.1.0\n", "the first to ask sees the new version");
+    // On a busy machine the refresh may take longer than the second that a caller waits for it.
+    await_that("a list with the new version", || list().1 == "v1.0.0\nv1.1.0\n");
     for (name, fault) in faults() {
         upstream.reply_to_everything(Some(fault));
         assert_eq!(list(), (200, "v1.0.0\nv1.1.0\n".into()), "{name}");
