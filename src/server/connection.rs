@@ -29,9 +29,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// What h2 gathers before it is encrypted and written: a full TLS record. Without it each frame of 256 bytes and more
-/// is a record and a system call of its own (design, "Speed").
-const H2_WRITE_BUFFER: usize = 16 << 10;
+/// What h2 gathers before it is encrypted and written: four full TLS records. Without it each frame of 256 bytes and
+/// more is a record and a system call of its own; with room for one record only, each 16 KiB frame of a zip is two
+/// records (its head did not fit) and a system call (docs/adr/0015). The pages are touched by answers of that size only.
+const H2_WRITE_BUFFER: usize = 64 << 10;
 /// What a peer may send that nobody asked for: no request here has a body worth more.
 const H2_RECEIVE_WINDOW: u32 = 64 << 10;
 /// What is taken from a body before the peer took what came before.
