@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use meter::Meter;
 use moment::Moment;
 use printer::Printer;
+pub(super) use printer::printable;
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
     net::IpAddr,

@@ -6,6 +6,8 @@
 //! | 1 | it failed, or what was checked is bad; stderr says `error: …` and often `hint: …` |
 //! | 2 | the arguments make no sense |
 //!
+//! `modgate try` ends as the command does that it runs; its own codes are in [`trial`].
+//!
 //! Each subcommand is a file: its arguments with their help, and a `run` that returns a [`Failure`]
 //! or nothing. What a command is asked to print goes to stdout, all else to stderr.
 
@@ -17,6 +19,7 @@ pub mod policy;
 mod serve;
 pub mod terminal;
 pub mod token;
+mod trial;
 
 use crate::pipeline::tokens_path;
 use clap::{Parser, Subcommand};
@@ -47,6 +50,7 @@ enum Command {
     Token(TokenCommand),
     Policy(PolicyCommand),
     Audit(AuditCommand),
+    Try(Box<trial::Args>),
     Completions(completions::Args),
 }
 
@@ -122,6 +126,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Try(args) => Ok(trial::run(&args)),
         Command::Completions(args) => completions::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Policy(command) => {
             policy::run(command.policy, || command.configured.settings().map(|settings| settings.policy))

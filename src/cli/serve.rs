@@ -71,6 +71,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         metrics: Arc::clone(&metrics),
         clock: wall_clock(),
         run: u64::from_le_bytes(run),
+        stand_in: None,
     };
     let assembled = assemble(&settings, plan, around)?;
     let upkeep = Upkeep::start(&assembled, &settings, background.handle());
@@ -106,7 +107,7 @@ const SHIPPED_POLICY: &[(&str, &str)] = &[
 ];
 
 /// Random bytes of the system.
-fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Failure> {
+pub(super) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Failure> {
     let mut random = [0; LENGTH];
     aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::new("the system gives no random numbers"))?;
     Ok(random)
@@ -180,7 +181,7 @@ fn announce(
 }
 
 /// The server's settings. A development certificate is there only if no other is configured.
-fn listener(settings: &Settings, development: Option<Development>) -> server::Settings {
+pub(super) fn listener(settings: &Settings, development: Option<Development>) -> server::Settings {
     let listen = &settings.listen;
     let configured = settings.tls.clone().map(|tls| CertificateFiles { certificate: tls.certificate, key: tls.key });
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);

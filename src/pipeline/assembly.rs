@@ -3,7 +3,7 @@
 //! What only needs reading was read before, for the plan, so that a bad setting is told before anything is touched.
 //! What leaves traces comes last (journal, store). An error names the part and what to do about it.
 
-use super::{Clock, Front, Gateway, Plan, RequestIds, lookout::Lookout};
+use super::{Clock, Front, Gateway, Plan, RequestIds, StandIn, lookout::Lookout};
 use crate::{
     audit::{self, AuditError, Journal},
     checksum::{Database, Databases, Directory, OpenError, SourceWire},
@@ -30,6 +30,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Random, for the request ids of this run.
     pub run: u64,
+    /// For whom a trial asks; `None` on a server.
+    pub stand_in: Option<StandIn>,
 }
 
 /// Why the gateway cannot be put together.
@@ -115,6 +117,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         contact: settings.contact.clone(),
         authenticator: Arc::new(Authenticator::new(Arc::clone(&tokens))),
         lookout: Lookout::default(),
+        stand_in: around.stand_in,
         policy: Arc::new(Live::new(policy)),
         journal,
         store,

@@ -1,7 +1,7 @@
 //! Who is asking: from the Authorization header to a principal, or a 401 that says what to do.
 
 use super::{
-    Gateway,
+    Gateway, StandIn,
     trail::{Ruling, Trail},
 };
 use crate::error::{Kind, RequestError};
@@ -34,7 +34,7 @@ impl Gateway {
             outcome = Ok(self.authenticator.authenticate(shown, trail.received));
         }
         let error = match outcome {
-            Ok(Outcome::Authenticated(principal)) => return Ok(principal),
+            Ok(Outcome::Authenticated(principal)) => return Ok(StandIn::of(self.stand_in.as_ref(), principal)),
             Ok(Outcome::Rejected(rejection)) => {
                 trail.token = rejection.token_id().map(|id| id.to_string());
                 RequestError::new(Kind::Unauthenticated, rejection.outside()).because(rejection)

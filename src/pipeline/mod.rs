@@ -23,6 +23,7 @@ mod narrow;
 mod plan;
 mod request_id;
 mod serve;
+mod stand_in;
 mod sumdb;
 mod trail;
 mod transfer;
@@ -32,6 +33,7 @@ pub use assembly::{Assembled, AssemblyError, Surroundings, assemble, databases_p
 pub use caller::{Caller, Front};
 pub use plan::{Flaw, Plan};
 pub use request_id::{RequestId, RequestIds};
+pub use stand_in::StandIn;
 pub use upkeep::Upkeep;
 
 use crate::{
@@ -67,6 +69,8 @@ pub struct Gateway {
     pub authenticator: Arc<Authenticator>,
     /// For tokens that were issued a moment ago.
     lookout: Lookout,
+    /// For whom a trial asks; nobody on a server.
+    stand_in: Option<StandIn>,
     /// The policy in force.
     pub policy: Arc<policy::Live>,
     /// Where records go.

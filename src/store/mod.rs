@@ -67,7 +67,7 @@ pub use vouch::{Sums, Vouch};
 
 use crate::{
     goproxy::Target,
-    shelf::{Shelf, ShelfError, Stamp},
+    shelf::{Meta, Shelf, ShelfError, Stamp},
 };
 use absence::Recent;
 use alarm::Alarms;
@@ -202,6 +202,13 @@ impl Store {
         let key = (item.clone(), Purpose::of_refresh(&item));
         !self.inner.flights.is_flying(&key)
             && (key.1 == Purpose::Recheck || self.inner.failures.get(&item, now).is_none())
+    }
+
+    /// What is recorded about the stored bytes of a target: their size, hash and standing. None when it is not held.
+    /// Blocks; reads no body.
+    pub fn record(&self, target: &Target) -> Option<Meta> {
+        let key = Item::of(target, false)?.key();
+        self.inner.parts.shelf.record(&key).ok().flatten()
     }
 
     /// The totals since the start.

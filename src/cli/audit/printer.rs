@@ -106,7 +106,7 @@ fn what(entry: &Entry) -> String {
 }
 
 /// With what a terminal would obey spelled out.
-fn printable(text: &str) -> String {
+pub(in crate::cli) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if could_mislead(c) {

@@ -15,7 +15,7 @@ pub(in crate::cli) fn private_directory(path: &Path) -> Result<(), FirstRunError
 }
 
 /// Writes a file that only its owner can read.
-pub(super) fn write_private(path: &Path, content: &[u8]) -> Result<(), FirstRunError> {
+pub(in crate::cli) fn write_private(path: &Path, content: &[u8]) -> Result<(), FirstRunError> {
     write(path, content, 0o600)
 }
 

@@ -16,7 +16,7 @@ mod file;
 mod instructions;
 
 pub(super) use bundle::system_roots;
-pub(super) use file::private_directory;
+pub(super) use file::{private_directory, write_private};
 pub(super) use instructions::Instructions;
 
 use crate::server::CertificateFiles;
@@ -105,7 +105,7 @@ pub(super) fn token<E: From<FirstRunError>>(
     let Some(token) = issue()? else {
         return Ok(None);
     };
-    file::write_private(&file, format!("{token}\n").as_bytes())?;
+    write_private(&file, format!("{token}\n").as_bytes())?;
     Ok(Some(FirstToken { file, issued: Some(token) }))
 }
 
