@@ -2,6 +2,7 @@
 //!
 //! * `walk`, `answers`, `outages`, `hostile`, `integrity`, `vouching`, `withheld`, `full_disk`, `probes`, `http2`,
 //!   `bad_input`, `gateway_*`: the built command against an upstream of the tests' own.
+//! * `try_cli`: `modgate try` on a developer's machine of the tests' own.
 //! * `go_scripts`: the Go project's own module scripts behind it; `live`: public modules.
 //! * `server_*`: the listener with a trivial handler, over real sockets (what they share is in `listening`), and the built
 //!   program as a person starts it (`server_cli`, `token_cli`).
@@ -56,6 +57,7 @@ mod server_reload;
 mod store_crash;
 mod token_cli;
 mod trails;
+mod try_cli;
 mod upstream;
 mod vouching;
 mod walk;

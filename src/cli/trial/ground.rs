@@ -47,9 +47,7 @@ impl Ground {
         let mut settings = loaded.settings.clone();
         policy(args, directory, &loaded, &mut settings)?;
         let configured = settings.sources.len();
-        if !args.bypass {
-            kept_back(&mut settings, go);
-        }
+        kept_back(&mut settings, go);
         logins(args, &mut settings, go);
         enclose(&mut settings, directory, encrypted)?;
         let plan = Plan::read(&settings, Plan::policy(&settings), &go.environment, run);
@@ -110,12 +108,16 @@ fn policy(args: &Args, directory: &Directory, loaded: &Loaded, settings: &mut Se
         fs::write(&own, OPEN)?;
         settings.policy.files.push(own);
     }
+    if settings.policy.files.is_empty() {
+        let failure = Failure::new("the configuration names no policy that --as could be asked of");
+        return Err(failure.hint("name one with --policy FILE".to_owned()));
+    }
     Ok(())
 }
 
 /// INVARIANT (private stays private): what the go command would fetch around its proxies is asked of nobody here, and
 /// what it would not show to a checksum database comes from the upstream list unverified, as it does without a gateway.
-/// The configuration's own sources go first.
+/// With --bypass too: then the former do not come here, and the latter do. The configuration's own sources go first.
 fn kept_back(settings: &mut Settings, go: &GoSettings) {
     let source = |pattern: &str, list: String| Source { pattern: pattern.to_owned(), list };
     settings.sources.extend(go.around.globs.iter().map(|glob| source(glob.as_str(), "off".to_owned())));

@@ -129,7 +129,7 @@ fn the_json_form_is_what_programs_rely_on() {
             "contact": "security@corp.test", "warnings": [], "checksum": null, "h1": "", "around": false,
         })
     );
-    assert_eq!(report["modules"][2]["checksum"], json!({"is": "verified", "by": VERIFIED}));
+    assert_eq!(report["modules"][3]["checksum"], json!({"is": "verified", "by": VERIFIED}));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn sums_that_are_missing_are_a_failure() {
 #[test]
 fn nothing_in_the_table_is_obeyed_by_a_terminal() {
     let mut records = records();
-    for (_, (reason, _)) in &mut records.grounds {
+    for (reason, _) in records.grounds.values_mut() {
         *reason = Some("\u{1b}[2Jgone\u{202e}".to_owned());
     }
     let text = PLAIN.text(&report(true, &records));
