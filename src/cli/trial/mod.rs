@@ -17,8 +17,9 @@
 //! the checksum database is kept from them here too (docs/adr/0014).
 //!
 //! Exit codes: the command's own; 128 and the signal's number if one ended it; 127 if there is no such command, 126 if
-//! it cannot be run; 125 if the trial itself failed. `src/server` says what is Unix-only there; here each such line has
-//! its counterpart.
+//! it cannot be run; 125 if the trial itself failed.
+//!
+//! Each line here that is for Unix has its counterpart for Windows; docs/adr/0014 says what keeps the server from it.
 
 mod directory;
 mod go_settings;
