@@ -34,7 +34,8 @@ fn requests_to_sources_are_counted_by_how_they_ended() {
     let upstream = Upstream::start();
     upstream.module("example.test/lib", "v1.0.0");
     upstream.reply("/example.test/down/@v/list", Reply::Status(503, "down"));
-    let gateway = Gateway::plain().policy(OPEN).upstream(&upstream.url()).start();
+    let config = format!("[upstream]\nlist = \"{}\"\nretries = 0\n", upstream.url());
+    let gateway = Gateway::plain().policy(OPEN).config(&config).start();
     get(&gateway, "/example.test/lib/@v/v1.0.0.zip");
     get(&gateway, "/example.test/down/@v/list");
     get(&gateway, "/example.test/none/@v/list");

@@ -15,6 +15,7 @@
 //! `deploy/modgate.example.toml` documents every key, and a test loads it.
 
 mod environment;
+mod failures;
 mod list;
 mod listener;
 mod load;
@@ -31,8 +32,8 @@ pub use place::{ConfigError, InForce, Place, Problem};
 pub use quantity::Size;
 pub use secret::Secret;
 pub use settings::{
-    Admin, Audit, Checksum, Credential, Database, DatabaseKey, Listen, Login, Policy, Settings, Source, Store, Tls,
-    Upstream,
+    Admin, Audit, Checksum, Credential, Database, DatabaseKey, Failures, Hedge, Listen, Login, Policy, Settings,
+    Source, Store, Tls, Upstream,
 };
 
 #[cfg(test)]

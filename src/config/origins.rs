@@ -1,11 +1,13 @@
 //! `[upstream]`, `[[source]]` and `[[checksum]]`: where modules come from, with what credentials, and what vouches for them.
 
+use super::failures::failures;
 use super::list::ProxyList;
 use super::quantity::{Value, quoted};
 use super::secret::{Secret, is_open_to_all};
 use super::section::{Found, Section};
 use super::settings::{Credential, Database, DatabaseKey, Login, Source, Upstream};
 use std::time::Duration;
+use url::Url;
 
 pub(super) fn upstream(mut section: Section<'_, '_>) -> Upstream {
     let seconds = Duration::from_secs;
@@ -13,6 +15,10 @@ pub(super) fn upstream(mut section: Section<'_, '_>) -> Upstream {
         list: section.get::<ProxyList>("list").map(|found| found.value.0),
         connect_timeout: section.within("connect_timeout", Duration::from_millis(100), seconds(10), seconds(300)),
         read_timeout: section.within("read_timeout", Duration::from_millis(100), seconds(60), seconds(3600)),
+        whole_timeout: section.within("whole_timeout", Duration::from_millis(100), seconds(300), seconds(86_400)),
+        redirect_origins: section.many::<Url>("redirect_origins").map(|found| found.value).unwrap_or_default(),
+        proxy_from_environment: section.or("proxy_from_environment", true),
+        failures: failures(&mut section),
         roots: section.path("roots").map(|found| found.value),
         credentials: section.sections("credential").unwrap_or_default().into_iter().filter_map(credential).collect(),
     };

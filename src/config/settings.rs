@@ -106,10 +106,46 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     /// How long a source may send nothing.
     pub read_timeout: Duration,
+    /// How long all of an answer but a zip may take.
+    pub whole_timeout: Duration,
+    /// Where redirects may lead though it is inside the house; the origins of these.
+    pub redirect_origins: Vec<Url>,
+    /// HTTPS_PROXY, HTTP_PROXY and NO_PROXY hold.
+    pub proxy_from_environment: bool,
+    /// What happens when a source fails.
+    pub failures: Failures,
     /// Certificates to trust besides the system's, PEM.
     pub roots: Option<PathBuf>,
     /// Credentials for the sources, private ones too.
     pub credentials: Vec<Credential>,
+}
+
+/// What happens when a source fails; keys of `[upstream]`, for private sources too.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failures {
+    /// Failures in a row after which a source is not asked for a while.
+    pub threshold: u32,
+    /// For how long, the first time.
+    pub cool_down: Duration,
+    /// For how long at most.
+    pub max_cool_down: Duration,
+    /// How often a request is tried again.
+    pub retries: u32,
+    /// When a small answer is asked for once more.
+    pub hedge: Hedge,
+    /// Requests to one source at a time.
+    pub max_in_flight: u32,
+}
+
+/// When a small answer that does not come is asked for once more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hedge {
+    /// When it takes unusually long.
+    Auto,
+    /// Never.
+    Off,
+    /// After so long.
+    After(Duration),
 }
 
 /// `[[upstream.credential]]`

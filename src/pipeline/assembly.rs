@@ -138,7 +138,9 @@ fn upstream_result(error: Option<&SourceError>) -> Upstream {
         Some(SourceError::Absent { .. }) => Upstream::Absent,
         Some(SourceError::Refused { .. }) => Upstream::Refused,
         Some(SourceError::Overloaded { .. }) => Upstream::Overloaded,
-        Some(SourceError::Failed { .. } | SourceError::NoSource { .. }) => Upstream::Failed,
+        Some(SourceError::Failed { .. } | SourceError::Status { .. } | SourceError::NoSource { .. }) => {
+            Upstream::Failed
+        }
         Some(SourceError::TimedOut { .. }) => Upstream::TimedOut,
         Some(SourceError::TooLarge { .. }) => Upstream::TooLarge,
         Some(SourceError::Invalid { .. }) => Upstream::Invalid,

@@ -195,12 +195,26 @@ fn source_settings(settings: &Settings, run: u64) -> Result<SourceSettings, Vec<
         connect_timeout: upstream.connect_timeout,
         read_timeout: upstream.read_timeout,
         answer_timeout: upstream.read_timeout.saturating_mul(2),
+        whole_timeout: upstream.whole_timeout,
+        redirect_origins: upstream.redirect_origins.clone(),
+        proxy_from_environment: upstream.proxy_from_environment,
+        failures: failure_settings(&upstream.failures, run),
         extra_roots,
         instance_id: settings.instance.clone().unwrap_or_else(|| format!("{run:016x}")),
         own_addresses: vec![settings.listen.address],
         own_urls: settings.public_url.iter().cloned().collect(),
-        ..SourceSettings::default()
     })
+}
+
+fn failure_settings(failures: &config::Failures, seed: u64) -> source::FailureSettings {
+    let config::Failures { threshold, cool_down, max_cool_down, retries, hedge, max_in_flight } = *failures;
+    let hedge = match hedge {
+        config::Hedge::Auto => source::Hedge::Adaptive,
+        config::Hedge::Off => source::Hedge::Off,
+        config::Hedge::After(delay) => source::Hedge::After(delay),
+    };
+    let max_in_flight = usize::try_from(max_in_flight).unwrap_or(usize::MAX);
+    source::FailureSettings { threshold, cool_down, max_cool_down, retries, hedge, max_in_flight, seed }
 }
 
 fn login(login: &Login) -> source::Login {

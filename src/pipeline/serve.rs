@@ -227,7 +227,7 @@ fn source_kind(error: &SourceError) -> Kind {
         SourceError::Absent { .. } => Kind::Absent,
         SourceError::NoSource { .. } => Kind::NoSource,
         SourceError::Refused { .. } | SourceError::TooLarge { .. } | SourceError::Invalid { .. } => Kind::BadSource,
-        SourceError::Overloaded { .. } | SourceError::Failed { .. } => Kind::SourceDown,
+        SourceError::Overloaded { .. } | SourceError::Failed { .. } | SourceError::Status { .. } => Kind::SourceDown,
         SourceError::TimedOut { .. } => Kind::SourceTimeout,
         SourceError::Loop { .. } => Kind::Loop,
     }

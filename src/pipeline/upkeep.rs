@@ -8,10 +8,11 @@ use crate::{
     audit::Record,
     config::Settings,
     policy::ReloadOutcome,
-    server::Readiness,
+    server::{Dependency, Readiness},
+    source::{SourceState, Standing},
     store::Store,
     telemetry::{
-        Reading,
+        Reading, SourceReading,
         label::{Reloaded, Success},
     },
     watch::{Watch, watch},
@@ -76,6 +77,8 @@ impl Upkeep {
         });
         let store = self.gateway.store.clone();
         readiness.check("store", move || store.is_in_place().map_err(|error| told(&error)));
+        let sources = Arc::clone(&self.gateway.sources);
+        readiness.show_sources(move || sources.states().iter().map(dependency).collect());
     }
 
     /// SIGHUP: everything is read again.
@@ -198,6 +201,30 @@ fn register(gateway: &Arc<Gateway>, tokens: &Arc<Tokens>) {
     metrics.register(Reading::StoreFlights, stored(Store::flights));
     let (tokens, clock) = (Arc::clone(tokens), Arc::clone(&gateway.clock));
     metrics.register(Reading::ValidTokens, move || tokens.count_live(clock()) as f64);
+    let sources = Arc::clone(&gateway.sources);
+    metrics.register_sources(move || sources.states().iter().map(reading).collect());
+}
+
+/// How a source is doing, for `/readyz`.
+fn dependency(state: &SourceState) -> Dependency {
+    let (list, source) = (state.list.to_string(), state.source.to_string());
+    Dependency { list, source, state: state.standing.text(), well: state.standing == Standing::Closed }
+}
+
+/// How a source is doing, for `/metrics`.
+fn reading(state: &SourceState) -> SourceReading {
+    let changes = Standing::ALL.into_iter().zip(state.changes);
+    SourceReading {
+        list: state.list.to_string(),
+        source: state.source.to_string(),
+        states: changes.map(|(one, entered)| (one.text(), one == state.standing, entered)).collect(),
+        skipped: state.skipped,
+        retries: state.retries,
+        hedges: state.hedges,
+        refused: state.refused,
+        in_flight: state.in_flight as u64,
+        waiting: state.waiting as u64,
+    }
 }
 
 /// An error and its cause.

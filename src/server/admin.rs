@@ -52,7 +52,10 @@ fn router(readiness: Readiness, metrics: Arc<Metrics>) -> Router {
 async fn ready(State(shown): State<Shown>) -> impl IntoResponse {
     let reasons = shown.readiness.reasons();
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = serde_json::json!({ "ready": reasons.is_empty(), "reasons": reasons });
+    let sources = shown.readiness.sources();
+    let degraded = sources.iter().any(|source| !source.well);
+    let ready = reasons.is_empty();
+    let body = serde_json::json!({ "ready": ready, "degraded": degraded, "reasons": reasons, "sources": sources });
     (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], format!("{body}\n"))
 }
 
@@ -94,6 +97,7 @@ pub(super) async fn serve(socket: TcpListener, readiness: Readiness, metrics: Ar
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::Dependency;
     use axum::body::Body;
     use http::Request;
     use http_body_util::BodyExt;
@@ -109,7 +113,8 @@ mod tests {
     #[tokio::test]
     async fn readiness_says_why_not_and_health_does_not_care() {
         let readiness = Readiness::new();
-        assert_eq!(asked(&readiness, "/readyz").await, (200, "{\"ready\":true,\"reasons\":[]}\n".to_owned()));
+        let well = "{\"degraded\":false,\"ready\":true,\"reasons\":[],\"sources\":[]}\n";
+        assert_eq!(asked(&readiness, "/readyz").await, (200, well.to_owned()));
         readiness.check("journal", || Err("the disk is full".to_owned()));
         readiness.check("policy", || Ok(()));
         let (status, body) = asked(&readiness, "/readyz").await;
@@ -119,6 +124,21 @@ mod tests {
         readiness.drain();
         assert!(asked(&readiness, "/readyz").await.1.contains("draining"));
         assert_eq!(asked(&readiness, "/healthz").await, (200, "ok\n".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_source_that_is_down_degrades_and_does_not_unready() {
+        let readiness = Readiness::new();
+        readiness.show_sources(|| {
+            let source = |source: &str, state, well| {
+                let (list, source) = ("upstream".to_owned(), source.to_owned());
+                Dependency { list, source, state, well }
+            };
+            vec![source("https://a.example", "open", false), source("https://b.example", "closed", true)]
+        });
+        let (status, body) = asked(&readiness, "/readyz").await;
+        assert!(status == 200 && body.contains(r#""degraded":true,"ready":true"#), "{body}");
+        assert!(body.contains(r#"{"list":"upstream","source":"https://a.example","state":"open"}"#), "{body}");
     }
 
     #[tokio::test]

@@ -25,7 +25,7 @@ mod validity;
 mod worker;
 
 pub use forwarded::{ForwardedError, TrustedProxies};
-pub use readiness::Readiness;
+pub use readiness::{Dependency, Readiness};
 pub use run::{Ending, Hooks, Server, background, run};
 pub use settings::{CertificateFiles, Settings};
 pub use tls::{TlsError, check_certificate};

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 type Check = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+type Show = Box<dyn Fn() -> Vec<Dependency> + Send + Sync>;
 
 /// The checks, shared by whoever adds one and the admin listener.
 #[derive(Clone, Default)]
@@ -14,6 +15,22 @@ pub struct Readiness(Arc<Inner>);
 struct Inner {
     draining: AtomicBool,
     checks: Mutex<Vec<(&'static str, Check)>>,
+    sources: Mutex<Option<Show>>,
+}
+
+/// Something outside that is used. It is told how it is doing, and it never makes us not ready: what is held goes on
+/// being served, and with all instances out of service because of one upstream nothing would be.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Dependency {
+    /// Where it is configured.
+    pub list: String,
+    /// Its printable name.
+    pub source: String,
+    /// How it is doing.
+    pub state: &'static str,
+    /// Whether it is used as it should be.
+    #[serde(skip)]
+    pub well: bool,
 }
 
 /// Why it is not ready.
@@ -32,6 +49,17 @@ impl Readiness {
     /// Adds a check. It is called for every question, so it must be quick; its text is for operators.
     pub fn check(&self, name: &'static str, check: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
         self.0.checks.lock().unwrap_or_else(PoisonError::into_inner).push((name, Box::new(check)));
+    }
+
+    /// Has `closure` called for every question for how the sources are doing; a second one takes the first one's place.
+    pub fn show_sources(&self, closure: impl Fn() -> Vec<Dependency> + Send + Sync + 'static) {
+        *self.0.sources.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(closure));
+    }
+
+    /// How the sources are doing.
+    pub(super) fn sources(&self) -> Vec<Dependency> {
+        let shown = self.0.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.as_ref().map(|show| show()).unwrap_or_default()
     }
 
     /// Not ready from now on, for ever.

@@ -35,7 +35,7 @@ pub enum SourceError {
         /// Its words, limited as those of `Absent`; may be empty.
         text: Arc<str>,
     },
-    /// 429.
+    /// 429, and what was not asked because a 429 before said how long to wait, or because too many requests wait.
     #[error("{at} is overloaded")]
     Overloaded {
         /// Who.
@@ -43,7 +43,15 @@ pub enum SourceError {
         /// Its Retry-After, when that was a number of seconds.
         retry_after: Option<Duration>,
     },
-    /// 5xx, a status that is no answer to a GET, no connection, a broken one, TLS, DNS, an I/O error.
+    /// 5xx, or a status that is no answer to a GET.
+    #[error("{at} failed with status {status}")]
+    Status {
+        /// Who.
+        at: Arc<str>,
+        /// The status.
+        status: u16,
+    },
+    /// No connection, a broken one, TLS, DNS, an I/O error; or it failed so often that it is not asked for a while.
     #[error("{at} failed: {cause}")]
     Failed {
         /// Who.
@@ -96,7 +104,7 @@ impl SourceError {
             }
             Self::Refused { status, .. } => format!("the source refused with status {status}"),
             Self::Overloaded { .. } => "the source is overloaded: try again later".into(),
-            Self::Failed { .. } => "the source is not available: try again later".into(),
+            Self::Failed { .. } | Self::Status { .. } => "the source is not available: try again later".into(),
             Self::TimedOut { .. } => "the source did not answer in time: try again later".into(),
             Self::TooLarge { limit, .. } => format!("the source sent more than {limit} bytes"),
             Self::Invalid { .. } => "the source gave an answer that cannot be used".into(),
@@ -130,6 +138,7 @@ mod tests {
             SourceError::Absent { at: at.clone(), text: text.clone() },
             SourceError::Refused { at: at.clone(), status: 403, text },
             SourceError::Overloaded { at: at.clone(), retry_after: None },
+            SourceError::Status { at: at.clone(), status: 503 },
             SourceError::failed(&at, "connect to 10.0.0.1"),
             SourceError::TimedOut { at: at.clone(), waiting: "an answer" },
             SourceError::TooLarge { at: at.clone(), limit: 1 },

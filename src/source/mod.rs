@@ -6,24 +6,34 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `settings`, `upstreams`, `goenv` | what the operator said, or else the `go` command would |
-//! | `chain`, `sumdb` | who is asked, in which order, and which error is told |
+//! | `settings`, `upstreams`, `goenv`, `builder` | what the operator said, or else the `go` command would |
+//! | `chain`, `member`, `sumdb` | who is asked, in which order, and which error is told |
+//! | `access` | whether a source may be asked now, how many at a time, how often again |
+//! | `circuit`, `health`, `slots`, `budget`, `latency`, `chance` | what that is decided by |
 //! | `proxy`, `redirect`, `reason`, `body`, `transport` | one server, asked over HTTP |
 //! | `tree` | one directory |
 //! | `guard`, `origin`, `credential`, `allowance`, `own` | what may be connected to, shown, taken, asked |
-//! | `observer` | who is told how requests ended |
+//! | `observer`, `state` | who is told how requests ended, and how the sources are doing |
 //!
 //! INVARIANT (private stays private): what a private source's pattern matches, letter case ignored, and what the caller
 //! calls private, is asked of that source's own list or of nobody. The public list and the checksum databases never
 //! hear of it, whatever fails.
 
+mod access;
 mod allowance;
 mod body;
+mod budget;
+mod builder;
 mod chain;
+mod chance;
+mod circuit;
 mod credential;
 mod error;
 mod goenv;
 mod guard;
+mod health;
+mod latency;
+mod member;
 mod observer;
 mod origin;
 mod own;
@@ -31,6 +41,8 @@ mod proxy;
 mod reason;
 mod redirect;
 mod settings;
+mod slots;
+mod state;
 mod sumdb;
 #[cfg(test)]
 mod tests;
@@ -38,20 +50,25 @@ mod transport;
 mod tree;
 mod upstreams;
 
+pub use circuit::Standing;
 pub use credential::{Credential, CredentialError, Login, Secret};
 pub use error::SourceError;
 pub use goenv::{Environment, GoSetting, Platform, go_setting};
 pub use observer::Observer;
-pub use settings::{PrivateSource, SettingsError, SourceSettings};
+pub use settings::{FailureSettings, Hedge, PrivateSource, SettingsError, SourceSettings};
+pub use state::SourceState;
 pub use upstreams::{Location, Then, Upstream, Upstreams, UpstreamsError};
 
 use crate::{
     goproxy::Target,
     module::{Glob, ModulePath},
 };
+use access::{Access, Errand, Terms};
 use allowance::Allowance;
+use builder::{Builder, best};
 use bytes::Bytes;
-use chain::{Chain, Found, Member, Source};
+use chain::{Chain, Found};
+use chance::Chance;
 use futures_util::stream::BoxStream;
 use guard::{Lookup, SystemLookup};
 use http::HeaderMap;
@@ -59,9 +76,11 @@ use observer::Observed;
 use origin::{Origin, Origins};
 use proxy::Proxy;
 use reqwest::Url;
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 use transport::Transport;
-use tree::Tree;
 
 /// All sources of this instance. Immutable; a reload makes another.
 pub struct Sources {
@@ -69,7 +88,9 @@ pub struct Sources {
     private: Vec<(Glob, Chain)>,
     credentials: Vec<Credential>,
     transport: Arc<Transport>,
-    observed: Observed,
+    /// The access to what [`Sources::get`] asks, by origin: as many as checksum databases are configured.
+    direct: Mutex<BTreeMap<String, Arc<Access>>>,
+    terms: Terms,
     summary: Summary,
 }
 
@@ -108,8 +129,13 @@ impl Sources {
         lookup: Arc<dyn Lookup>,
     ) -> Result<Self, SettingsError> {
         let transport = Arc::new(Transport::new(settings, lookup)?);
-        let observed = Observed::default();
-        let mut builder = Builder { settings, transport: &transport, observed: observed.clone(), warnings: Vec::new() };
+        let terms = Terms {
+            failures: settings.failures.clone(),
+            timeouts: transport.timeouts,
+            chance: Arc::new(Chance::new(settings.failures.seed)),
+            observed: Observed::default(),
+        };
+        let mut builder = Builder::new(settings, &transport, &terms);
         let list = match &settings.upstream {
             Some(list) => GoSetting { value: list.clone(), origin: "`upstream.list`".into() },
             None => go_setting("GOPROXY", environment).ok_or(SettingsError::Unset)?,
@@ -127,12 +153,13 @@ impl Sources {
             named.push((source.pattern.as_str().to_owned(), printed));
         }
         let summary = Summary { public: printed, origin: list.origin, private: named, warnings: builder.warnings };
-        Ok(Self { public, private, credentials: settings.credentials.clone(), transport, observed, summary })
+        let credentials = settings.credentials.clone();
+        Ok(Self { public, private, credentials, transport, direct: Mutex::default(), terms, summary })
     }
 
     /// Has `observer` told how each request ends, from now on. The first observer stays.
     pub fn observe(&self, observer: Observer) {
-        self.observed.by(observer);
+        self.terms.observed.by(observer);
     }
 
     /// What is in force.
@@ -176,11 +203,20 @@ impl Sources {
         let _ = base.set_password(None);
         let credential = best(&self.credentials, &base);
         let proxy = Proxy::new(base, credential, Arc::new(configured), self.transport.clone());
-        let whole = async {
-            let body = proxy.get("", Allowance::whole(limit)).await?;
-            body.whole(proxy.name(), self.transport.timeouts.whole).await
-        };
-        self.observed.tell(whole.await)
+        let errand = Errand { subject: member::hash(url.path()), streamed: false, hedged: true, alternative: false };
+        let body = self.direct(url).ask(errand, || proxy.get("", Allowance::whole(limit))).await?;
+        body.whole(proxy.name(), self.transport.timeouts.whole).await
+    }
+
+    /// How each source is doing.
+    pub fn states(&self) -> Vec<SourceState> {
+        let mut states = self.public.states(&"upstream".into());
+        for (number, (_, chain)) in self.private.iter().enumerate() {
+            states.extend(chain.states(&format!("source.{number}").into()));
+        }
+        let direct = self.direct.lock().unwrap_or_else(PoisonError::into_inner);
+        states.extend(direct.values().map(|access| access.state(&"checksum".into())));
+        states
     }
 
     /// Whether a private source serves `path`; letter case is ignored.
@@ -193,66 +229,13 @@ impl Sources {
         self.transport.via().is_in(headers)
     }
 
+    fn direct(&self, url: &Url) -> Arc<Access> {
+        let name = url.origin().ascii_serialization();
+        let mut direct = self.direct.lock().unwrap_or_else(PoisonError::into_inner);
+        direct.entry(name.clone()).or_insert_with(|| Arc::new(Access::new(name.into(), &self.terms))).clone()
+    }
+
     fn namespace(&self, path: &ModulePath) -> Option<&Chain> {
         self.private.iter().find(|(pattern, _)| pattern.matches_ignoring_case(path.as_str())).map(|(_, chain)| chain)
-    }
-}
-
-/// The credential for what is at `url`: the one with the longest prefix.
-fn best(credentials: &[Credential], url: &Url) -> Option<Credential> {
-    credentials.iter().filter(|credential| credential.covers(url)).max_by_key(|credential| credential.reach()).cloned()
-}
-
-/// Makes chains of lists.
-struct Builder<'a> {
-    settings: &'a SourceSettings,
-    transport: &'a Arc<Transport>,
-    observed: Observed,
-    warnings: Vec<String>,
-}
-
-impl Builder<'_> {
-    /// The chain of the list `text`, and the list as it may be printed. `setting` says where it came from, `what` what
-    /// it is.
-    fn chain(&mut self, text: &str, setting: &str, what: &str) -> Result<(Chain, String), SettingsError> {
-        let list =
-            Upstreams::parse(text).map_err(|error| SettingsError::Upstreams { setting: setting.to_owned(), error })?;
-        self.warnings.extend(list.warnings().iter().cloned());
-        let configured = Arc::new(self.configured(&list));
-        let mut members = Vec::new();
-        for upstream in list.entries() {
-            let source = match &upstream.location {
-                Location::Proxy { base, .. } if own::is_own(base, self.settings) => {
-                    self.warnings.push(format!("`{}` is this gateway itself and is skipped", upstream.location));
-                    continue;
-                }
-                Location::Proxy { base, credential } => {
-                    let credential = credential.clone().or_else(|| best(&self.settings.credentials, base));
-                    Source::Proxy(Proxy::new(base.clone(), credential, configured.clone(), self.transport.clone()))
-                }
-                Location::Tree { root } => Source::Tree(Tree::new(upstream.location.to_string().into(), root.clone())),
-            };
-            let (then, observed) = (upstream.then, self.observed.clone());
-            members.push(Member { source, then, support: sumdb::Support::default(), observed });
-        }
-        let empty = match list.end() {
-            Some(end) => format!("{what} names nobody who could be asked, only `{end}`"),
-            None => format!("{what} names nobody but this gateway itself"),
-        };
-        Ok((Chain::new(members, empty.into(), configured, self.settings.whole_timeout), list.to_string()))
-    }
-
-    /// INVARIANT: what may be inside the house is what the operator named for this very list: a public source cannot
-    /// redirect to the internal proxy of a private namespace.
-    fn configured(&self, list: &Upstreams) -> Origins {
-        let mut origins = Origins::default();
-        let bases = list.entries().iter().filter_map(|upstream| match &upstream.location {
-            Location::Proxy { base, .. } => Some(base),
-            Location::Tree { .. } => None,
-        });
-        for origin in bases.chain(&self.settings.redirect_origins).filter_map(Origin::of) {
-            origins.insert(origin);
-        }
-        origins
     }
 }

@@ -10,7 +10,7 @@
 //! | 429 | `Overloaded` |
 //! | 508, or our own name in `Via` | `Loop` |
 //! | any other 4xx | `Refused` |
-//! | everything else, 203, 204 and 206 too | `Failed` |
+//! | everything else, 203, 204 and 206 too | `Status` |
 
 use super::{
     allowance::Allowance,
@@ -102,7 +102,7 @@ impl Proxy {
                 let text = reason::read(response, &self.transport.timeouts).await.into();
                 SourceError::Refused { at, status: status.as_u16(), text }
             }
-            status => SourceError::failed(&at, format!("status {status}")),
+            status => SourceError::Status { at, status: status.as_u16() },
         }
     }
 }

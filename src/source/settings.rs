@@ -26,7 +26,7 @@ pub struct SourceSettings {
     pub answer_timeout: Duration,
     /// Between two pieces of a body; over twice as long it must have come at 512 bytes a second. Default 30 s.
     pub read_timeout: Duration,
-    /// For all of an answer but a zip, which may take as long as it moves. Default 5 min.
+    /// For all of an answer but a zip, which may take as long as it moves; with all waiting and retries. Default 5 min.
     pub whole_timeout: Duration,
     /// PEM bundles of certificate authorities that are trusted besides the system's.
     pub extra_roots: Vec<Vec<u8>>,
@@ -39,6 +39,38 @@ pub struct SourceSettings {
     /// Whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY hold, as for the `go` command. Redirects to hosts that are not
     /// configured never go through such a proxy, because the proxy, not we, would resolve their names. Default true.
     pub proxy_from_environment: bool,
+    /// What happens when a source fails.
+    pub failures: FailureSettings,
+}
+
+/// What happens when a source fails; for each source by itself.
+#[derive(Clone, Debug)]
+pub struct FailureSettings {
+    /// Failures in a row after which it is not asked for a while. Default 5.
+    pub threshold: u32,
+    /// For how long, the first time; it doubles each time. Default 5 s.
+    pub cool_down: Duration,
+    /// The longest that it is left alone. Default 1 min.
+    pub max_cool_down: Duration,
+    /// How often one request is tried again, at most. Default 2.
+    pub retries: u32,
+    /// When a small answer that does not come is asked for once more. Default adaptive.
+    pub hedge: Hedge,
+    /// Requests to it at a time. Default 256.
+    pub max_in_flight: usize,
+    /// Of what chance there is in pauses. Default 0; a running gateway has one of its own.
+    pub seed: u64,
+}
+
+/// When a small answer that does not come is asked for once more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hedge {
+    /// Never.
+    Off,
+    /// When it takes longer than 19 of 20 took of late.
+    Adaptive,
+    /// After so long.
+    After(Duration),
 }
 
 /// The source of a private namespace.
@@ -97,6 +129,21 @@ impl Default for SourceSettings {
             own_addresses: Vec::new(),
             own_urls: Vec::new(),
             proxy_from_environment: true,
+            failures: FailureSettings::default(),
+        }
+    }
+}
+
+impl Default for FailureSettings {
+    fn default() -> Self {
+        Self {
+            threshold: 5,
+            cool_down: Duration::from_secs(5),
+            max_cool_down: Duration::from_secs(60),
+            retries: 2,
+            hedge: Hedge::Adaptive,
+            max_in_flight: 256,
+            seed: 0,
         }
     }
 }

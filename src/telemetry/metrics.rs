@@ -14,12 +14,17 @@
 //! | `policy` (info: the digest in force) | gauge, always 1 | digest |
 //! | `build` (info) | gauge, always 1 | version |
 //! | what [`Reading`] lists | gauge or counter | |
+//! | `source_state` | gauge, 0 or 1 | list, source, state |
+//! | `source_transitions_total` | counter | list, source, to |
+//! | `source_skipped_total`, `source_retries_total`, `source_hedges_total`, `source_refused_total` | counter | list, source |
+//! | `source_in_flight`, `source_waiting` | gauge | list, source |
 //!
 //! Series that never counted are not exposed, so the product of the label values costs memory (some 10 KB) and no text.
 
 use super::cells::{Counters, Histogram};
 use super::label::{Cache, ConnectionEnd, Decision, Kind, Label, Reloaded, StatusClass, Success, Upstream};
 use super::reading::Reading;
+use super::sources::{self, SourceReading};
 use arc_swap::ArcSwapOption;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet, text};
@@ -31,6 +36,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 type Closure = Box<dyn Fn() -> f64 + Send + Sync>;
+type Sources = Box<dyn Fn() -> Vec<SourceReading> + Send + Sync>;
 
 /// What is counted of one answered request.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +66,7 @@ pub struct Metrics {
     reloads: Counters,
     policy: ArcSwapOption<String>,
     readings: Mutex<Vec<(Reading, Closure)>>,
+    sources: Mutex<Option<Sources>>,
 }
 
 impl Metrics {
@@ -77,6 +84,7 @@ impl Metrics {
             reloads: Counters::new(count::<Reloaded>() * count::<Success>()),
             policy: ArcSwapOption::empty(),
             readings: Mutex::new(Vec::new()),
+            sources: Mutex::new(None),
         })
     }
 
@@ -142,6 +150,11 @@ impl Metrics {
         let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
         readings.retain(|(registered, _)| *registered != reading);
         readings.push((reading, Box::new(closure)));
+    }
+
+    /// Has `closure` called at every scrape for how the sources are doing; a second one takes the first one's place.
+    pub fn register_sources(&self, closure: impl Fn() -> Vec<SourceReading> + Send + Sync + 'static) {
+        *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(closure));
     }
 
     /// All of it as OpenMetrics text.
@@ -259,7 +272,9 @@ impl Collector for Metrics {
         if let Some(digest) = self.policy.load_full() {
             encode_info(encoder, "policy", "The policy in force", &[("digest", digest.as_str())])?;
         }
-        self.encode_readings(encoder)
+        self.encode_readings(encoder)?;
+        let registered = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources::encode(encoder, &registered.as_ref().map(|read| read()).unwrap_or_default())
     }
 }
 

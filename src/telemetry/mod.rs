@@ -12,9 +12,11 @@ pub mod label;
 pub mod log;
 mod metrics;
 mod reading;
+mod sources;
 
 pub use metrics::{Answered, InFlight, Metrics, OpenConnection};
 pub use reading::Reading;
+pub use sources::SourceReading;
 
 /// The field of a log line that carries the request id, which the answer, the denial and the audit record carry too.
 pub const REQUEST_ID: &str = "request_id";

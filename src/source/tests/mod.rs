@@ -1,6 +1,9 @@
 //! Tests against servers that misbehave on demand.
 
+mod accesses;
 mod bodies;
+mod circuits;
+mod failover;
 mod faulty;
 mod lists;
 mod namespaces;
@@ -15,12 +18,13 @@ use crate::{
 use futures_util::{TryStreamExt, future::BoxFuture};
 use std::{collections::HashMap, io, net::IpAddr, sync::Mutex, time::Duration};
 
-/// Settings that no slow machine trips over.
+/// Settings that no slow machine trips over, and with which everything is asked once.
 fn settings(upstream: impl Into<String>) -> SourceSettings {
     SourceSettings {
         upstream: Some(upstream.into()),
         instance_id: "under-test".into(),
         proxy_from_environment: false,
+        failures: FailureSettings { retries: 0, hedge: Hedge::Off, ..FailureSettings::default() },
         ..SourceSettings::default()
     }
 }
@@ -111,7 +115,7 @@ fn kind(error: &SourceError) -> &'static str {
         SourceError::NoSource { .. } => "no source",
         SourceError::Refused { .. } => "refused",
         SourceError::Overloaded { .. } => "overloaded",
-        SourceError::Failed { .. } => "failed",
+        SourceError::Failed { .. } | SourceError::Status { .. } => "failed",
         SourceError::TimedOut { .. } => "timed out",
         SourceError::TooLarge { .. } => "too large",
         SourceError::Invalid { .. } => "invalid",
