@@ -1,6 +1,6 @@
 //! The integration tests, as one binary: linking is what takes the time.
 //!
-//! * `walk`, `answers`, `outages`, `hostile`, `integrity`, `vouching`, `withheld`, `full_disk`, `probes`, `http2`,
+//! * `walk`, `answers`, `outages`, `faults`, `hostile`, `integrity`, `vouching`, `withheld`, `full_disk`, `probes`, `http2`,
 //!   `bad_input`, `gateway_*`: the built command against an upstream of the tests' own.
 //! * `try_cli`: `modgate try` on a developer's machine of the tests' own.
 //! * `go_scripts`: the Go project's own module scripts behind it; `live`: public modules.
@@ -28,6 +28,7 @@ mod checksum_database;
 mod checksum_oracle;
 mod curl;
 mod dice;
+mod faults;
 mod full_disk;
 mod gateway;
 mod gateway_crash;

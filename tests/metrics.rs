@@ -10,7 +10,7 @@ use std::process::Command;
 const OPERATIONS: &str = include_str!("../docs/operations.md");
 const OPEN: &str = "p, anonymous, *, *, read, allow, -, -\n";
 
-fn scrape(gateway: &Gateway) -> String {
+pub(crate) fn scrape(gateway: &Gateway) -> String {
     let output = Command::new("curl").args(["-s", &(gateway.admin_url() + "/metrics")]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
