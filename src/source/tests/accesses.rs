@@ -106,7 +106,7 @@ async fn pauses_are_short_and_not_all_the_same() {
     let mut pauses = Vec::new();
     for _ in 0..3 {
         let began = Instant::now();
-        ask(&access, SMALL, &[Err(reset())]).await;
+        assert!(ask(&access, SMALL, &[Err(reset())]).await.1.is_err());
         pauses.push(began.elapsed());
     }
     assert!(pauses.iter().all(|pause| *pause <= Duration::from_millis(600)), "{pauses:?}");
@@ -203,7 +203,7 @@ async fn retries_end_when_the_circuit_opens_and_the_first_error_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_its_asker_gives_up_is_made_by_the_next() {
     let access = access(FailureSettings { threshold: 1, retries: 0, ..plain() });
-    ask(&access, SMALL, &[Err(reset())]).await;
+    assert!(ask(&access, SMALL, &[Err(reset())]).await.1.is_err());
     sleep(Duration::from_secs(5)).await;
     let mut probe = Box::pin(access.ask(SMALL, std::future::pending::<Result<Body, SourceError>>));
     assert!((&mut probe).now_or_never().is_none());
