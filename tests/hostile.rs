@@ -178,3 +178,17 @@ fn memory(gateway: &Gateway) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }
+
+#[test]
+fn a_redirect_into_the_house_is_followed_where_the_operator_said_so() {
+    let (upstream, blobs) = (Upstream::start(), Upstream::start());
+    blobs.module("example.test/lib", "v1.0.0");
+    let path = "/example.test/lib/@v/v1.0.0.mod";
+    upstream.reply_to_everything(Some(redirect(&format!("{}{path}", blobs.url()))));
+    for (more, expected) in [(String::new(), 502), (format!("redirect_origins = [\"{}\"]\n", blobs.url()), 200)] {
+        let config = format!("[upstream]\nlist = \"{}\"\n{more}", upstream.url());
+        let gateway = Gateway::plain().policy(OPEN).config(&config).start();
+        assert_eq!(get(&gateway, path).0, expected);
+        assert_eq!(blobs.asked().len(), usize::from(expected == 200));
+    }
+}

@@ -109,6 +109,21 @@ fn upstream_lists_and_sources() {
         ("[upstream]\nlist = \"https://a.example\\\\b\"\n", &["FILE:5:8: ", "a backslash"]),
         ("[upstream]\nlist = \"https://joe:hunter2@a.example\"\n", &["FILE:5:8: ", "[[upstream.credential]]"]),
         ("[upstream]\nconnect_timeout = \"0s\"\n", &["FILE:5:19: `upstream.connect_timeout` is"]),
+        ("[upstream]\nhedge = \"soon\"\n", &["FILE:5:9: `upstream.hedge`: expected \"auto\", \"off\" or a duration"]),
+        ("[upstream]\nhedge = \"1ms\"\n", &["FILE:5:9: `upstream.hedge`", "shorter than 10ms"]),
+        ("[upstream]\nretries = 3\n", &["FILE:5:11: `upstream.retries` is 3, not between 0 and 2"]),
+        ("[upstream]\nfailure_threshold = 0\n", &["FILE:5:21: `upstream.failure_threshold` is 0"]),
+        ("[upstream]\nmax_in_flight = 0\n", &["FILE:5:17: `upstream.max_in_flight` is 0"]),
+        (
+            "[upstream]\ncool_down = \"2m\"\n",
+            &["FILE:4:2: `upstream.cool_down` is longer", "hint: raise max_cool_down"],
+        ),
+        ("[upstream]\nwhole_timeout = \"0s\"\n", &["FILE:5:17: `upstream.whole_timeout` is"]),
+        ("[upstream]\nproxy_from_environment = 1\n", &["FILE:5:26: `upstream.proxy_from_environment`: expected"]),
+        (
+            "[upstream]\nredirect_origins = [\"blobs.corp.example\"]\n",
+            &["FILE:5:21: `upstream.redirect_origins`: expected a URL"],
+        ),
         ("[upstream]\nroots = \"none.pem\"\n", &["FILE:5:9: cannot read `", "none.pem`"]),
         ("[upstream]\nroots = \"nonsense\"\n", &["FILE:5:9: ", "no certificate in the bundle"]),
         (
