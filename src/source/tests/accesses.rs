@@ -260,6 +260,18 @@ async fn a_small_answer_that_is_late_is_asked_for_once_more_and_the_first_wins()
 }
 
 #[tokio::test(start_paused = true)]
+async fn neither_a_probe_nor_a_source_without_free_slots_is_asked_twice() {
+    let hedge = Hedge::After(Duration::from_secs(1));
+    let probed = access(FailureSettings { hedge, threshold: 1, retries: 0, ..plain() });
+    assert!(ask(&probed, SMALL, &[Err(reset())]).await.1.is_err());
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(hedged(&probed, SMALL, &[9]).await.0, 1);
+    assert_eq!(hedged(&probed, SMALL, &[9, 9]).await.0, 2);
+    let full = access(FailureSettings { hedge, max_in_flight: 1, ..plain() });
+    assert_eq!(hedged(&full, SMALL, &[9]).await.0, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_two_requests_one_may_fail() {
     let settings = FailureSettings { hedge: Hedge::After(Duration::from_secs(1)), retries: 0, ..plain() };
     // The first takes 2 s, the second comes after 1 s and takes as long as it says.
