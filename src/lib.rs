@@ -19,7 +19,8 @@
 //!
 //! The permit's target is *served* by the [`store`], from memory or from the [`shelf`], which keeps files whole or not at
 //! all. What is not held comes from a [`source`], once however many wait for it, and is verified before it counts: by the
-//! rules for module zips, and against a [`checksum`] database, whose tiles prove what it says.
+//! rules for module zips, and against a [`checksum`] database, whose tiles prove what it says. In [`forward`] mode there is
+//! no store: the target is handed on from a store behind as it comes.
 //!
 //! What is refused on the way becomes an [`error::RequestError`], which has a status, a text for the terminal of whoever
 //! ran `go`, and a cause for the log.
@@ -33,6 +34,7 @@ pub mod checksum;
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod forward;
 pub mod goproxy;
 pub mod module;
 pub mod pipeline;

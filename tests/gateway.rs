@@ -23,6 +23,7 @@ pub(crate) const SHIPPED_POLICY: &str = include_str!("../policies/policy.csv");
 /// What a gateway is started with.
 pub(crate) struct Plan {
     policy: String,
+    top: String,
     config: String,
     listen: String,
     base: String,
@@ -45,8 +46,8 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Plain HTTP on loopback.
     pub(crate) fn plain() -> Plan {
-        let (config, listen, base) = Default::default();
-        Plan { policy: SHIPPED_POLICY.into(), config, listen, base, tls: false, data: None }
+        let (top, config, listen, base) = Default::default();
+        Plan { policy: SHIPPED_POLICY.into(), top, config, listen, base, tls: false, data: None }
     }
 
     /// HTTPS with the development certificate for localhost.
@@ -59,6 +60,10 @@ impl Plan {
     /// The policy file.
     pub(crate) fn policy(self, policy: &str) -> Self {
         Self { policy: policy.into(), ..self }
+    }
+    /// More lines at the top of the configuration file.
+    pub(crate) fn top(self, lines: &str) -> Self {
+        Self { top: self.top + lines, ..self }
     }
     /// More of the configuration file: whole tables.
     pub(crate) fn config(self, config: &str) -> Self {
@@ -92,8 +97,9 @@ impl Plan {
         let tls = if self.tls { tls_table(directory.path()) } else { String::new() };
         let checksum = if self.config.contains("[[checksum]]") { "" } else { "checksum = []\n" };
         let config = format!(
-            "data = {data:?}\npublic_url = \"{scheme}://localhost:{port}{base}\"\ncontact = \"security@corp.example\"\n{checksum}\
+            "data = {data:?}\npublic_url = \"{scheme}://localhost:{port}{base}\"\ncontact = \"security@corp.example\"\n{checksum}{top}\
              [listen]\naddress = \"127.0.0.1:{port}\"\n{listen}[admin]\naddress = \"127.0.0.1:{admin}\"\n[policy]\nfiles = [{policy:?}]\n{tls}{more}",
+            top = self.top,
             base = self.base,
             listen = self.listen,
             more = self.config,

@@ -4,12 +4,13 @@
 //!   `bad_input`, `gateway_*`: the built command against an upstream of the tests' own.
 //! * `try_cli`: `modgate try` on a developer's machine of the tests' own.
 //! * `go_scripts`: the Go project's own module scripts behind it; `live`: public modules.
+//! * `forward`: the built command in forward mode, before a store without any authentication.
 //! * `server_*`: the listener with a trivial handler, over real sockets (what they share is in `listening`), and the built
 //!   program as a person starts it (`server_cli`, `token_cli`).
 //! * `module_*`, `checksum_oracle`, `policy_*`: parts, held against `golang.org/x/mod` and casbin.
 //! * `journal_crash`, `store_crash`, `gateway_crash`: kill -9, then everything is looked at again.
 //!
-//! What tests share: `gateway`, `go_client`, `curl`, `upstream`, `checksum_database` (running processes),
+//! What tests share: `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind` (running processes),
 //! `oracle_process`, `zip_forge`, `dice`.
 
 #![expect(
@@ -29,6 +30,7 @@ mod checksum_oracle;
 mod curl;
 mod dice;
 mod faults;
+mod forward;
 mod full_disk;
 mod gateway;
 mod gateway_crash;
@@ -55,6 +57,7 @@ mod server_clients;
 mod server_drain;
 mod server_limits;
 mod server_reload;
+mod store_behind;
 mod store_crash;
 mod token_cli;
 mod trails;

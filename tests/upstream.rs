@@ -3,8 +3,10 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
+    path::Path,
     sync::{Arc, Condvar, Mutex},
     time::Duration,
 };
@@ -18,6 +20,8 @@ pub(crate) enum Reply {
     Status(u16, &'static str),
     /// 200 and a Content-Length that promises more than comes.
     Truncated(Vec<u8>, usize),
+    /// The same, and then a reset.
+    Torn(Vec<u8>, usize),
     /// Half of the bytes, then nothing until [`Upstream::open_gate`], then the rest.
     Gated(Vec<u8>),
     /// Any bytes at all, then nothing until the gate opens, then those.
@@ -46,6 +50,7 @@ struct State {
     replies: Mutex<BTreeMap<String, Reply>>,
     everything: Mutex<Option<Reply>>,
     asked: Mutex<Vec<String>>,
+    heads: Mutex<Vec<String>>,
     gate: Mutex<bool>,
     opened: Condvar,
 }
@@ -122,9 +127,25 @@ impl Upstream {
         self.state.asked.lock().unwrap().clone()
     }
 
+    /// The heads of the requests so far, as they came.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.state.heads.lock().unwrap().clone()
+    }
+
     /// Forgets what was asked.
     pub(crate) fn forget(&self) {
         self.state.asked.lock().unwrap().clear();
+        self.state.heads.lock().unwrap().clear();
+    }
+
+    /// Writes every body as a file below a directory: the same as a tree.
+    pub(crate) fn write_tree(&self, directory: &Path) {
+        for (path, reply) in &*self.state.replies.lock().unwrap() {
+            let Reply::Body(bytes) = reply else { continue };
+            let file = directory.join(path.trim_start_matches('/'));
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, bytes).unwrap();
+        }
     }
 
     /// Lets gated and stalled answers go on, now and later.
@@ -182,8 +203,9 @@ pub(crate) fn zip(entries: &[(String, &[u8])]) -> Vec<u8> {
 
 fn serve(mut connection: TcpStream, state: &State) {
     let mut reader = BufReader::new(connection.try_clone().unwrap());
-    while let Some(path) = read_request(&mut reader) {
+    while let Some((path, head)) = read_request(&mut reader) {
         let path = path.replace("%21", "!");
+        state.heads.lock().unwrap().push(head);
         state.asked.lock().unwrap().push(path.clone());
         let everything = state.everything.lock().unwrap().clone();
         let reply = everything.or_else(|| state.replies.lock().unwrap().get(&path).cloned());
@@ -194,16 +216,13 @@ fn serve(mut connection: TcpStream, state: &State) {
     }
 }
 
-/// The path of the next request, once its headers are read.
-fn read_request(reader: &mut impl BufRead) -> Option<String> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let path = line.split(' ').nth(1)?.to_owned();
-    let mut header = String::new();
-    while reader.read_line(&mut header).ok()? > 2 {
-        header.clear();
-    }
-    Some(path)
+/// The path of the next request, and its head.
+fn read_request(reader: &mut impl BufRead) -> Option<(String, String)> {
+    let mut head = String::new();
+    reader.read_line(&mut head).ok()?;
+    let path = head.split(' ').nth(1)?.to_owned();
+    while reader.read_line(&mut head).ok()? > 2 {}
+    Some((path, head))
 }
 
 /// Writes an answer; `None` when the connection is over.
@@ -219,6 +238,11 @@ fn answer(connection: &mut TcpStream, reply: Reply, state: &State) -> Option<()>
         Reply::Status(status, text) => write(format!("{}{text}", head(status, text.len())).as_bytes()),
         Reply::Truncated(bytes, promised) => {
             write(&[head(200, promised).into_bytes(), bytes].concat())?;
+            None
+        }
+        Reply::Torn(bytes, promised) => {
+            write(&[head(200, promised).into_bytes(), bytes].concat())?;
+            let _ = socket2::SockRef::from(&*connection).set_linger(Some(Duration::ZERO));
             None
         }
         Reply::Gated(bytes) => {

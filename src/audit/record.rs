@@ -61,6 +61,8 @@ pub enum Cache {
     Miss,
     /// From a source that was being asked already.
     Joined,
+    /// Handed on from the store behind, in forward mode.
+    Forwarded,
     /// Nothing was looked up.
     #[default]
     None,
@@ -305,6 +307,7 @@ impl Cache {
             Self::Stale => "stale",
             Self::Miss => "miss",
             Self::Joined => "joined",
+            Self::Forwarded => "forwarded",
             Self::None => "",
         }
     }

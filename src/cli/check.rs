@@ -4,7 +4,7 @@ mod ground;
 
 use super::terminal::{self, Failure};
 use super::{Configured, serve};
-use crate::config::{self, ConfigError, Loaded, Place, Problem, Settings};
+use crate::config::{self, ConfigError, Loaded, Mode, Place, Problem, Settings};
 use crate::pipeline::{Flaw, Plan};
 use crate::policy::Policy;
 use crate::source::Environment;
@@ -76,6 +76,8 @@ struct Findings {
 
 /// What the settings come to.
 struct InForce {
+    /// Whether there is a store, and if not, whether the one behind is told who asks.
+    mode: Mode,
     /// The upstream list and who said so.
     upstream: (String, String),
     /// Pattern and list of each private source.
@@ -114,11 +116,12 @@ impl Findings {
 
 impl InForce {
     fn of(loaded: &Loaded, plan: &Plan) -> Self {
-        let Settings { upstream, checksum, .. } = &loaded.settings;
+        let Settings { mode, upstream, checksum, .. } = &loaded.settings;
         let summary = plan.sources.summary();
         let written = |key: &str| loaded.place(key).to_string();
         let by_go = matches!(checksum, config::Checksum::GoCommand);
         Self {
+            mode: mode.clone(),
             upstream: (
                 summary.public.clone(),
                 upstream.list.as_ref().map_or_else(|| summary.origin.clone(), |_| written("upstream.list")),
@@ -134,10 +137,21 @@ impl InForce {
 
     fn lines(&self) -> Vec<String> {
         let (list, origin) = &self.upstream;
-        let mut lines = vec![format!("upstream list: {list} (by {origin})")];
+        let mut lines = match &self.mode {
+            Mode::Store => vec![format!("upstream list: {list} (by {origin})")],
+            Mode::Forward(forward) => {
+                let told = if forward.identity.is_some() { "is told who asks" } else { "is not told who asks" };
+                vec![format!("forward mode: nothing is kept, the store behind is {list} (by {origin}) and {told}")]
+            }
+        };
         lines.extend(self.private.iter().map(|(pattern, list)| format!("private source: {pattern} from {list}")));
         let (names, origin) = &self.checksum;
-        let names = if names.is_empty() { "none, modules are not verified".to_owned() } else { names.join(", ") };
+        let names = match (&self.mode, names.is_empty()) {
+            (Mode::Store, true) => "none, modules are not verified".to_owned(),
+            (Mode::Forward(_), true) => "none".to_owned(),
+            (Mode::Store, false) => names.join(", "),
+            (Mode::Forward(_), false) => format!("{} for clients, modules are not verified here", names.join(", ")),
+        };
         lines.push(format!("checksum database: {names} (by {origin})"));
         let (rules, digest) = &self.policy;
         let rules = if *rules == 1 { "1 rule".to_owned() } else { format!("{rules} rules") };
@@ -148,6 +162,7 @@ impl InForce {
     fn json(&self) -> Value {
         let private = self.private.iter().map(|(pattern, list)| json!({ "pattern": pattern, "list": list }));
         json!({
+            "mode": if self.mode == Mode::Store { "store" } else { "forward" },
             "upstream": { "list": self.upstream.0, "origin": self.upstream.1 },
             "sources": private.collect::<Vec<_>>(),
             "checksum": { "databases": self.checksum.0, "origin": self.checksum.1 },

@@ -3,6 +3,7 @@
 /// Each key that has a variable, and the variable. A variable that is set and not empty wins over the file.
 pub(super) const VARIABLES: &[(&str, &str)] = &[
     ("data", "MODGATE_DATA"),
+    ("mode", "MODGATE_MODE"),
     ("public_url", "MODGATE_PUBLIC_URL"),
     ("contact", "MODGATE_CONTACT"),
     ("instance", "MODGATE_INSTANCE"),

@@ -1,13 +1,14 @@
 //! Reading the configuration: the list of keys with their defaults and bounds, and what must hold between them.
 
 use super::environment;
+use super::forward::{check_upstream, forward};
 use super::listener::{Around, admin, listen, tls};
 use super::origins::{database, source, upstream};
 use super::place::{ConfigError, InForce, Place, Problem};
 use super::quantity::{Form, Size, Value, quoted};
 use super::report::{GivenOption, Report};
 use super::section::{Section, nearest};
-use super::settings::{Audit, Checksum, Policy, Settings, Store};
+use super::settings::{Audit, Checksum, Mode, Policy, Settings, Store};
 use crate::telemetry::log;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -119,6 +120,7 @@ fn settings(mut root: Section<'_, '_>, environment: &BTreeMap<String, String>, f
         }
     };
     let under = |name: &str| data.clone().unwrap_or_default().join(name);
+    let mode = root.get::<Mode>("mode");
     let public_url = root.get("public_url").map(|found| found.value);
     let contact = root.get::<Contact>("contact").map(|found| found.value.0);
     let instance = root.get::<Instance>("instance").map(|found| found.value.0);
@@ -127,19 +129,22 @@ fn settings(mut root: Section<'_, '_>, environment: &BTreeMap<String, String>, f
         listen(root.section("listen"), &Around { tls: tls.is_some(), first_run, public_url: public_url.is_some() });
     let admin = admin(root.section("admin"));
     let policy = policy(root.section("policy"), under("policies"));
+    let mode = forward(mode, root.section("forward"));
     let upstream = upstream(root.section("upstream"));
+    check_upstream(&root, &mode, &upstream);
     let sources = root.sections("source").unwrap_or_default().into_iter().filter_map(source).collect();
     let checksum = match root.sections("checksum") {
         None => Checksum::GoCommand,
         Some(sections) if sections.is_empty() => Checksum::Off,
         Some(sections) => Checksum::Databases(sections.into_iter().filter_map(database).collect()),
     };
-    let store = store(root.section("store"), under("store"));
+    let store = store(root.section("store"), under("store"), &mode.value);
     let audit = audit(root.section("audit"), under("audit"));
     let log = logging(root.section("log"));
     root.finish();
     Some(Settings {
         data: data?,
+        mode: mode.value,
         public_url,
         contact,
         instance,
@@ -183,7 +188,10 @@ fn policy(mut section: Section<'_, '_>, directory: PathBuf) -> Policy {
     policy
 }
 
-fn store(mut section: Section<'_, '_>, directory: PathBuf) -> Store {
+fn store(mut section: Section<'_, '_>, directory: PathBuf, mode: &Mode) -> Store {
+    if *mode != Mode::Store {
+        section.without_effect("in forward mode, which keeps no store");
+    }
     let (zero, seconds, day) = (Duration::ZERO, Duration::from_secs, Duration::from_secs(86_400));
     let store = Store {
         dir: section.path_or("dir", directory),

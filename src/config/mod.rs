@@ -16,6 +16,7 @@
 
 mod environment;
 mod failures;
+mod forward;
 mod list;
 mod listener;
 mod load;
@@ -32,8 +33,8 @@ pub use place::{ConfigError, InForce, Place, Problem};
 pub use quantity::Size;
 pub use secret::Secret;
 pub use settings::{
-    Admin, Audit, Checksum, Credential, Database, DatabaseKey, Failures, Hedge, Listen, Login, Policy, Settings,
-    Source, Store, Tls, Upstream,
+    Admin, Audit, Checksum, Credential, Database, DatabaseKey, Failures, Forward, Hedge, Identity, IdentityHeaders,
+    Listen, Login, Mode, Policy, Settings, Source, Store, Tls, Upstream,
 };
 
 #[cfg(test)]

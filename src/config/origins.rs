@@ -47,7 +47,7 @@ fn credential(mut section: Section<'_, '_>) -> Option<Credential> {
 }
 
 /// The secret in the file that `key` names; `value` is `None` if it cannot be read, which was reported.
-fn secret(section: &mut Section<'_, '_>, key: &'static str) -> Option<Found<Option<Secret>>> {
+pub(super) fn secret(section: &mut Section<'_, '_>, key: &'static str) -> Option<Found<Option<Secret>>> {
     let Found { value: path, place } = section.path(key)?;
     let value = match Secret::read(&path) {
         Ok(secret) => Some(secret),

@@ -226,6 +226,15 @@ impl<'a, 'i> Section<'a, 'i> {
         Some(sections)
     }
 
+    /// Warns of every key that is written in the file, because none of them does anything; `why` completes the sentence.
+    /// To be called before any is read.
+    pub(super) fn without_effect(&self, why: &str) {
+        for (key, _) in &self.table {
+            let message = format!("`{}` is without effect {why}", self.dotted(key.get_ref()));
+            self.report.warning(self.report.place(key.span().start), message, Some("remove it".to_owned()));
+        }
+    }
+
     /// Reports what nobody asked for.
     pub(super) fn finish(self) {
         for (key, _) in &self.table {

@@ -2,6 +2,7 @@
 
 use super::Secret;
 use crate::telemetry::log;
+use http::HeaderName;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,8 @@ use url::Url;
 pub struct Settings {
     /// Where everything is kept that is not configured to be elsewhere.
     pub data: PathBuf,
+    /// Whether there is a store of our own, or answers are handed on from one behind.
+    pub mode: Mode,
     /// The URL that clients use; its path, if any, comes before every target.
     pub public_url: Option<Url>,
     /// Whom a refusal tells people to ask, unless the rule names somebody.
@@ -39,6 +42,48 @@ pub struct Settings {
     pub audit: Audit,
     /// The log.
     pub log: log::Settings,
+}
+
+/// `mode`, with `[forward]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// A store of our own.
+    Store,
+    /// None: every answer comes from a store behind.
+    Forward(Forward),
+}
+
+/// `[forward]`
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Forward {
+    /// How the store behind is told who asks; `None`: it is not.
+    pub identity: Option<Identity>,
+}
+
+/// How the store behind is told who asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// What it is signed with.
+    pub secret: Secret,
+    /// In which headers.
+    pub headers: IdentityHeaders,
+}
+
+/// The headers in which the store behind is told who asks; all different.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IdentityHeaders {
+    /// The subject.
+    pub subject: HeaderName,
+    /// The groups.
+    pub groups: HeaderName,
+    /// The roles.
+    pub roles: HeaderName,
+    /// The request's id.
+    pub request_id: HeaderName,
+    /// The time.
+    pub timestamp: HeaderName,
+    /// The signature over all of it.
+    pub signature: HeaderName,
 }
 
 /// `[listen]`

@@ -5,10 +5,10 @@
 //! be parsed is ignored, as the RFC says for each of them, so the worst that a bad header gets is the whole answer.
 
 use axum::http::{
-    HeaderMap,
+    HeaderMap, HeaderName,
     header::{ACCEPT_ENCODING, IF_NONE_MATCH, IF_RANGE, RANGE},
 };
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 /// How the entity tag of a gzip form ends; without it, it is that of the plain bytes.
 pub const GZIP_TAG: &str = "-gzip\"";
@@ -57,34 +57,103 @@ pub struct Unsatisfiable;
 /// Several ranges, other units and malformed ones get the whole (RFC 9110 §14.2 allows it), as does an `If-Range` that
 /// does not name this entity tag strongly.
 pub fn range(headers: &HeaderMap, length: u64, etag: Option<&str>) -> Result<Option<Range<u64>>, Unsatisfiable> {
-    let mut values = headers.get_all(RANGE).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return Ok(None) };
+    let Some(part) = Part::asked(headers) else { return Ok(None) };
     if headers.get(IF_RANGE).is_some_and(|tag| etag.is_none_or(|etag| tag.as_bytes() != etag.as_bytes())) {
         return Ok(None);
     }
-    let Some((first, last)) = value.to_str().ok().and_then(single_range) else { return Ok(None) };
-    match (first, last) {
-        (Some(first), Some(last)) if first > last => Ok(None),
-        (Some(first), _) if first >= length => Err(Unsatisfiable),
-        (Some(first), last) => Ok(Some(first..last.map_or(length, |last| last.saturating_add(1).min(length)))),
-        (None, Some(0)) => Err(Unsatisfiable),
-        (None, Some(_)) if length == 0 => Err(Unsatisfiable),
-        (None, Some(suffix)) => Ok(Some(length.saturating_sub(suffix)..length)),
-        (None, None) => Ok(None),
+    part.within(length)
+}
+
+/// One range as it was asked for, before the length of the entity is known: `bytes=FIRST-LAST`, `bytes=FIRST-` or
+/// `bytes=-COUNT`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    first: Option<u64>,
+    last: Option<u64>,
+}
+
+impl Part {
+    /// What `Range` asks for, if that is one range of bytes.
+    pub fn asked(headers: &HeaderMap) -> Option<Self> {
+        Self::parse(only(headers, &RANGE)?)
+    }
+
+    fn parse(value: &str) -> Option<Self> {
+        let (unit, set) = value.split_once('=')?;
+        let (first, last) = set.split_once('-')?;
+        let end = |text: &str| match text.trim() {
+            "" => Some(None),
+            digits if digits.bytes().all(|b| b.is_ascii_digit()) => Some(Some(digits.parse().unwrap_or(u64::MAX))),
+            _ => None,
+        };
+        unit.trim().eq_ignore_ascii_case("bytes").then_some(())?;
+        let part = Self { first: end(first)?, last: end(last)? };
+        match part {
+            Self { first: None, last: None } => None,
+            Self { first: Some(first), last: Some(last) } if first > last => None,
+            part => Some(part),
+        }
+    }
+
+    /// Which bytes that is of an entity of `length` bytes.
+    pub fn within(self, length: u64) -> Result<Option<Range<u64>>, Unsatisfiable> {
+        match (self.first, self.last) {
+            (Some(first), _) if first >= length => Err(Unsatisfiable),
+            (Some(first), last) => Ok(Some(first..last.map_or(length, |last| last.saturating_add(1).min(length)))),
+            (None, Some(0)) => Err(Unsatisfiable),
+            (None, Some(_)) if length == 0 => Err(Unsatisfiable),
+            (None, Some(suffix)) => Ok(Some(length.saturating_sub(suffix)..length)),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The same as the value of a `Range` header, written anew.
+    pub fn header(self) -> String {
+        let end = |end: Option<u64>| end.map(|end| end.to_string()).unwrap_or_default();
+        format!("bytes={}-{}", end(self.first), end(self.last))
     }
 }
 
-/// `bytes=FIRST-LAST` with either end left out.
-fn single_range(value: &str) -> Option<(Option<u64>, Option<u64>)> {
-    let (unit, set) = value.split_once('=')?;
-    let (first, last) = set.split_once('-')?;
-    let end = |text: &str| match text.trim() {
-        "" => Some(None),
-        digits if digits.bytes().all(|b| b.is_ascii_digit()) => Some(Some(digits.parse().unwrap_or(u64::MAX))),
+/// A strong entity tag with its quotes, fit to be sent on: visible ASCII, at most 128 bytes, and not that of a gzip form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntityTag(Arc<str>);
+
+impl EntityTag {
+    /// Reads one; none for a weak or a malformed one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let opaque = text.strip_prefix('"')?.strip_suffix('"')?;
+        let plain = opaque.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x7e));
+        (plain && text.len() <= 128 && !text.ends_with(GZIP_TAG)).then(|| Self(text.into()))
+    }
+
+    /// The tag that `If-None-Match` names, if that is one and no more.
+    pub fn unless(headers: &HeaderMap) -> Option<Self> {
+        Self::parse(only(headers, &IF_NONE_MATCH)?.trim())
+    }
+
+    /// The tag that `If-Range` names.
+    pub fn if_range(headers: &HeaderMap) -> Option<Self> {
+        Self::parse(only(headers, &IF_RANGE)?.trim())
+    }
+
+    /// The tag, quotes included.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same, shared.
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+}
+
+/// The value of a header that is there once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
         _ => None,
-    };
-    unit.trim().eq_ignore_ascii_case("bytes").then_some(())?;
-    Some((end(first)?, end(last)?))
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +221,18 @@ mod tests {
     }
 
     #[test]
+    fn only_strong_tags_are_fit_to_be_sent_on() {
+        let long = format!("\"{}\"", "x".repeat(127));
+        for bad in ["", "\"", "a", "W/\"a\"", "\"a", "\"a b\"", "\"a\"b\"", "\"a-gzip\"", "\"\u{e9}\"", "*", &long] {
+            assert_eq!(EntityTag::parse(bad), None, "{bad}");
+        }
+        assert_eq!(EntityTag::parse("\"65a-1f,x\"").unwrap().as_str(), "\"65a-1f,x\"");
+        assert!(EntityTag::unless(&headers(&[(IF_NONE_MATCH, "\"a\", \"b\"")])).is_none());
+        let twice = headers(&[(IF_NONE_MATCH, "\"a\"")]);
+        assert!(EntityTag::unless(&twice).is_some() && EntityTag::if_range(&twice).is_none());
+    }
+
+    #[test]
     fn a_range_of_another_entity_gets_the_whole() {
         let stale = headers(&[(RANGE, "bytes=2-"), (IF_RANGE, "\"old\"")]);
         assert_eq!(range(&stale, 10, Some("\"new\"")), Ok(None));
@@ -159,6 +240,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_asked_for_reads_back(value in "bytes=[0-9]{0,21} ?- ?[0-9]{0,21}") {
+            if let Some(part) = Part::parse(&value) {
+                prop_assert_eq!(Part::parse(&part.header()), Some(part));
+            }
+        }
+
+        #[test]
+        fn anything_is_a_part_a_tag_or_neither(value in any::<String>()) {
+            let _ = (Part::parse(&value), EntityTag::parse(&value));
+        }
+
         #[test]
         fn a_range_lies_within_the_entity(value in "bytes=[0-9]{0,25}-[0-9]{0,25}", length in any::<u64>()) {
             if let Ok(Some(range)) = range(&headers(&[(RANGE, &value)]), length, None) {

@@ -3,11 +3,12 @@
 //! What only needs reading was read before, for the plan, so that a bad setting is told before anything is touched.
 //! What leaves traces comes last (journal, store). An error names the part and what to do about it.
 
-use super::{Clock, Front, Gateway, Plan, RequestIds, StandIn, lookout::Lookout};
+use super::{Clock, Front, Gateway, Holding, Plan, RequestIds, StandIn, lookout::Lookout};
 use crate::{
     audit::{self, AuditError, Journal},
     checksum::{Database, Databases, Directory, OpenError, SourceWire},
-    config::Settings,
+    config::{self, Mode, Settings},
+    forward::{Forward, Headers, Identity},
     policy::Live,
     server::TrustedProxies,
     shelf::{Shelf, ShelfError},
@@ -105,7 +106,13 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
     }
     let journal = Arc::new(journal);
     let databases = Arc::new(open_databases(settings, databases, &sources, &around)?);
-    let store = open_store(settings, &sources, &databases, &journal, &around)?;
+    let holding = match &settings.mode {
+        Mode::Store => Holding::Store(open_store(settings, &sources, &databases, &journal, &around)?),
+        Mode::Forward(forward) => {
+            let identity = forward.identity.as_ref().map(identity);
+            Holding::Forward(Forward::new(Arc::clone(&sources), identity, around.background.clone()))
+        }
+    };
 
     let public_url = public_url(settings);
     let gateway = Gateway {
@@ -120,7 +127,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         stand_in: around.stand_in,
         policy: Arc::new(Live::new(policy)),
         journal,
-        store,
+        holding,
         databases,
         sources,
         metrics: around.metrics,
@@ -189,6 +196,13 @@ fn open_store(
         ..StoreSettings::default()
     };
     Ok(Store::new(parts, settings))
+}
+
+/// How the store behind is told who asks.
+fn identity(settings: &config::Identity) -> Identity {
+    let config::IdentityHeaders { subject, groups, roles, request_id, timestamp, signature } = settings.headers.clone();
+    let headers = Headers { subject, groups, roles, request_id, timestamp, signature };
+    Identity::new(settings.secret.expose().as_bytes(), headers)
 }
 
 /// An alarm is logged, and kept in the journal as an act.

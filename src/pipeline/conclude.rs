@@ -118,7 +118,7 @@ impl Gateway {
 fn tell(trail: &Trail, status: u16) {
     let (id, subject, cache) = (trail.id.as_str(), &*trail.principal.subject, trail.cache.as_str());
     match trail.cache {
-        audit::Cache::Miss | audit::Cache::Joined => {
+        audit::Cache::Miss | audit::Cache::Joined | audit::Cache::Forwarded => {
             tracing::info!({ REQUEST_ID } = id, subject, asked = %trail.asked(), cache, status, "served");
         }
         audit::Cache::Hit | audit::Cache::Stale | audit::Cache::None => {
@@ -166,6 +166,7 @@ fn cache(cache: audit::Cache) -> label::Cache {
         audit::Cache::Stale => label::Cache::Stale,
         audit::Cache::Miss => label::Cache::Miss,
         audit::Cache::Joined => label::Cache::Joined,
+        audit::Cache::Forwarded => label::Cache::Forwarded,
         audit::Cache::None => label::Cache::Unused,
     }
 }

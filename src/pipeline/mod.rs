@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! meet → parse → authenticate → authorize → (shape) → record → serve → conclude
-//! caller  Target   Principal      Permit               asked     store    answered
+//! caller  Target   Principal      Permit               asked    holding   answered
 //! ```
 //!
 //! Plain functions in order rather than layers: it reads from top to bottom, and costs nothing on the path of a hit
@@ -18,6 +18,7 @@ mod authenticate;
 mod authorize;
 mod caller;
 mod conclude;
+mod holding;
 mod lookout;
 mod narrow;
 mod plan;
@@ -31,6 +32,7 @@ mod upkeep;
 
 pub use assembly::{Assembled, AssemblyError, Surroundings, assemble, databases_path, tokens_path, wall_clock};
 pub use caller::{Caller, Front};
+pub use holding::Holding;
 pub use plan::{Flaw, Plan};
 pub use request_id::{RequestId, RequestIds};
 pub use stand_in::StandIn;
@@ -44,7 +46,6 @@ use crate::{
     policy,
     server::{Handler, Peer},
     source::Sources,
-    store::Store,
     telemetry::Metrics,
 };
 use auth::{Authenticator, Principal};
@@ -75,8 +76,8 @@ pub struct Gateway {
     pub policy: Arc<policy::Live>,
     /// Where records go.
     pub journal: Arc<Journal>,
-    /// Modules, held or fetched.
-    pub store: Store,
+    /// Modules, held, fetched or handed on.
+    pub holding: Holding,
     /// Checksum databases.
     pub databases: Arc<Databases>,
     /// Where modules come from.

@@ -8,7 +8,7 @@
 
 use crate::{
     checksum::{Database, DatabaseError},
-    config::{self, Checksum, DatabaseKey, Login, Settings},
+    config::{self, Checksum, DatabaseKey, Login, Mode, Settings},
     module::Glob,
     policy::{Policy, PolicyErrors},
     source::{self, Environment, PrivateSource, SettingsError, SourceSettings, Sources, go_setting},
@@ -188,8 +188,11 @@ fn source_settings(settings: &Settings, run: u64) -> Result<SourceSettings, Vec<
     if !flaws.is_empty() {
         return Err(flaws);
     }
+    let forward = settings.mode != Mode::Store;
     Ok(SourceSettings {
         upstream: upstream.list.clone(),
+        inside: forward,
+        http1_only: forward,
         private,
         credentials,
         connect_timeout: upstream.connect_timeout,
@@ -227,9 +230,10 @@ fn login(login: &Login) -> source::Login {
 }
 
 /// Private sources of paths that the policy does not call private: they are asked, but the parents of these paths are
-/// asked of the public list.
+/// asked of the public list. In forward mode there is no public list.
 fn uncovered(settings: &Settings, policy: &Policy) -> impl Iterator<Item = Flaw> {
-    settings.sources.iter().enumerate().filter_map(|(number, source)| {
+    let sources = if settings.mode == Mode::Store { settings.sources.as_slice() } else { &[] };
+    sources.iter().enumerate().filter_map(|(number, source)| {
         let pattern = Glob::parse(&source.pattern).ok().filter(|pattern| !policy.is_private_pattern(pattern))?;
         let message = format!(
             "no `private` row of the policy covers `{}`, so the parents of these paths are asked of the public list",

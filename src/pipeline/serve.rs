@@ -1,4 +1,4 @@
-//! Serving: what the store or a checksum database has for a permit, in the form that the request asked for.
+//! Serving: what the holding or a checksum database has for a permit, in the form that the request asked for.
 //!
 //! Nothing here decides whether a target may be served; every function takes a [`Permit`].
 
@@ -6,6 +6,7 @@ use super::{Gateway, Trail};
 use crate::{
     audit::Cache,
     error::{Kind, RequestError},
+    forward::Question,
     goproxy::{
         Asked, Target,
         answer::{About, Wish},
@@ -46,7 +47,7 @@ impl Gateway {
         }
     }
 
-    /// What the store has, or gets once the record that must come first is kept.
+    /// What is held, or what a source gives once the record that must come first is kept.
     pub(super) async fn content(
         self: &Arc<Self>,
         permit: &Permit,
@@ -54,19 +55,20 @@ impl Gateway {
         trail: &mut Trail,
     ) -> Result<Content, RequestError> {
         let (target, private) = (permit.target(), self.is_private(permit));
-        let content = match self.store.look(target, private, trail.received).await {
+        let content = match self.holding.look(target, private, trail.received).await {
             Look::Held(held) => {
                 if held.stale && !forbids_fetch(wish) {
                     self.refresh(permit, trail.received);
                 }
-                let newer = if held.old { self.store.refreshed(target, private).await } else { None };
+                let newer = if held.old { self.holding.refreshed(target, private).await } else { None };
                 newer.unwrap_or(held.content)
             }
             Look::Absent { text } => return Err(RequestError::new(Kind::Absent, &*text)),
             Look::Ask => {
                 self.may_ask(permit, wish)?;
                 self.record_asked(target, trail)?;
-                self.store.ask(target, private, trail.received).await.map_err(failure)?
+                let question = Question { target, private, wish, asker: trail.asker(), now: trail.received };
+                self.holding.ask(question).await.map_err(failure)?
             }
         };
         trail.cache = outcome(content.cache);
@@ -110,7 +112,7 @@ impl Gateway {
         }
         let target = permit.target();
         match target.module() {
-            Some(path) if permit.private() && !self.sources.private_source(path) => Err(self.no_source(target)),
+            Some(path) if permit.private() && !self.sources.may_ask_privately(path) => Err(self.no_source(target)),
             _ => Ok(()),
         }
     }
@@ -137,8 +139,9 @@ impl Gateway {
     /// Has a stale answer fetched again behind the caller's back, on behalf of the system and recorded as such.
     fn refresh(&self, permit: &Permit, now: Timestamp) {
         let (target, private) = (permit.target(), self.is_private(permit));
-        if self.store.is_refresh_due(target, private, now) && self.record_refresh(target, now).is_ok() {
-            self.store.refresh(target, private, now);
+        let store = self.holding.store().filter(|store| store.is_refresh_due(target, private, now));
+        if let Some(store) = store.filter(|_| self.record_refresh(target, now).is_ok()) {
+            store.refresh(target, private, now);
         }
     }
 }
@@ -203,6 +206,7 @@ fn outcome(cache: CacheOutcome) -> Cache {
         CacheOutcome::Stale => Cache::Stale,
         CacheOutcome::Miss => Cache::Miss,
         CacheOutcome::Joined => Cache::Joined,
+        CacheOutcome::Forwarded => Cache::Forwarded,
     }
 }
 

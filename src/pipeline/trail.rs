@@ -6,6 +6,7 @@
 use super::{Caller, RequestId};
 use crate::{
     audit::{self, Cache, Kind, Record, RuleRef},
+    forward::Asker,
     goproxy::{Asked, SumdbAsk, Target},
     policy::{Authorization, Decision, Effect, Rule, Verdict},
 };
@@ -91,6 +92,12 @@ impl Trail {
             source: None,
             h1: None,
         }
+    }
+
+    /// Who asks, as far as a store behind is told.
+    pub(super) fn asker(&self) -> Asker<'_> {
+        let Principal { subject, groups, .. } = &*self.principal;
+        Asker { subject, groups, roles: &self.ruling.roles, request: self.id.as_str() }
     }
 
     /// What was asked for, in a few words.

@@ -12,7 +12,7 @@ use crate::{
     source::{SourceState, Standing},
     store::Store,
     telemetry::{
-        Reading, SourceReading,
+        Metrics, Reading, SourceReading,
         label::{Reloaded, Success},
     },
     watch::{Watch, watch},
@@ -47,7 +47,9 @@ impl Upkeep {
         let (gateway, tokens) = (Arc::clone(&assembled.gateway), Arc::clone(&assembled.tokens));
         register(&gateway, &tokens);
         follow_tokens(background, Arc::clone(&tokens), Arc::clone(&gateway));
-        scrub(background, Arc::clone(&gateway));
+        if let Some(store) = gateway.holding.store() {
+            scrub(background, store.clone());
+        }
         let policy = &settings.policy;
         let build = |watch| Self {
             gateway: Arc::clone(&gateway),
@@ -75,8 +77,9 @@ impl Upkeep {
             true => journal.append(&Record::act(clock(), "journal.retried", b"")).map_err(|error| told(&error)),
             false => Ok(()),
         });
-        let store = self.gateway.store.clone();
-        readiness.check("store", move || store.is_in_place().map_err(|error| told(&error)));
+        if let Some(store) = self.gateway.holding.store().cloned() {
+            readiness.check("store", move || store.is_in_place().map_err(|error| told(&error)));
+        }
         let sources = Arc::clone(&self.gateway.sources);
         readiness.show_sources(move || sources.states().iter().map(dependency).collect());
     }
@@ -168,11 +171,11 @@ fn refresh_tokens(tokens: &Tokens, gateway: &Gateway) {
 }
 
 /// Reads the whole store once a day and compares it with its records.
-fn scrub(background: &Handle, gateway: Arc<Gateway>) {
+fn scrub(background: &Handle, store: Store) {
     background.spawn(async move {
         loop {
             tokio::time::sleep(SCRUB_EVERY).await;
-            let scrubbed = gateway.store.scrub(SCRUB_RATE).await;
+            let scrubbed = store.scrub(SCRUB_RATE).await;
             tracing::info!(?scrubbed, "store scrubbed");
         }
     });
@@ -191,18 +194,25 @@ fn register(gateway: &Arc<Gateway>, tokens: &Arc<Tokens>) {
     metrics.register(Reading::JournalBytes, counted(|counters| counters.bytes.load(Relaxed)));
     metrics.register(Reading::JournalFailures, counted(|counters| counters.failures.load(Relaxed)));
     metrics.register(Reading::JournalSyncFailures, counted(|counters| counters.sync_failures.load(Relaxed)));
+    if let Some(store) = gateway.holding.store() {
+        register_store(metrics, store);
+    }
+    let (tokens, clock) = (Arc::clone(tokens), Arc::clone(&gateway.clock));
+    metrics.register(Reading::ValidTokens, move || tokens.count_live(clock()) as f64);
+    let sources = Arc::clone(&gateway.sources);
+    metrics.register_sources(move || sources.states().iter().map(reading).collect());
+}
+
+/// What a store counts; in forward mode there is none, and no such metrics.
+fn register_store(metrics: &Metrics, store: &Store) {
     let stored = |read: fn(&Store) -> u64| {
-        let store = gateway.store.clone();
+        let store = store.clone();
         move || read(&store) as f64
     };
     metrics.register(Reading::StoreSetAside, stored(|store| store.counters().set_aside.get()));
     metrics.register(Reading::StoreWriteFailures, stored(|store| store.counters().unkept.get()));
     metrics.register(Reading::StoreMemoryBytes, stored(Store::memory_bytes));
     metrics.register(Reading::StoreFlights, stored(Store::flights));
-    let (tokens, clock) = (Arc::clone(tokens), Arc::clone(&gateway.clock));
-    metrics.register(Reading::ValidTokens, move || tokens.count_live(clock()) as f64);
-    let sources = Arc::clone(&gateway.sources);
-    metrics.register_sources(move || sources.states().iter().map(reading).collect());
 }
 
 /// How a source is doing, for `/readyz`.

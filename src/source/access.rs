@@ -167,7 +167,9 @@ impl Access {
                 return Ok(body);
             }
             self.latencies.note(began.elapsed());
-            body.whole(&self.source, self.terms.timeouts.whole).await.map(Body::of)
+            let told = body.told.clone();
+            let whole = body.whole(&self.source, self.terms.timeouts.whole).await;
+            whole.map(|bytes| Body::of(bytes).told(told))
         };
         let late = || SourceError::TimedOut { at: Arc::clone(&self.source), waiting: limits.waiting };
         let tried = timeout_at(limits.end, trying).await.unwrap_or_else(|_| Err(late()));
@@ -297,7 +299,7 @@ fn sign(error: &SourceError, answered: bool, subject: u64) -> Sign {
 
 /// A streamed body with the slot and the pass that it holds until its end.
 fn accompanied(body: Body, pass: Pass, slot: Slot, subject: u64) -> Body {
-    let Body { length, bytes } = body;
+    let Body { length, bytes, told } = body;
     let bytes = stream::unfold(Some((bytes, pass, slot)), move |state| async move {
         let (mut bytes, mut pass, slot) = state?;
         match bytes.next().await {
@@ -312,5 +314,5 @@ fn accompanied(body: Body, pass: Pass, slot: Slot, subject: u64) -> Body {
             }
         }
     });
-    Body { length, bytes: bytes.boxed() }
+    Body { length, bytes: bytes.boxed(), told }
 }

@@ -5,15 +5,21 @@
 
 use super::{
     allowance::Allowance,
+    ask::Extent,
     error::SourceError,
     transport::{Timeouts, failure},
 };
+use crate::goproxy::negotiation::EntityTag;
 use bytes::{Bytes, BytesMut};
 use futures_util::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{
+    HeaderMap, Version,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG, LAST_MODIFIED, TRANSFER_ENCODING},
+};
+use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::Response;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -27,13 +33,54 @@ pub(super) struct Body {
     pub(super) length: Option<u64>,
     /// The bytes. After an error nothing follows; an end without one means that all of it came.
     pub(super) bytes: BoxStream<'static, Result<Bytes, SourceError>>,
+    /// What was said of them.
+    pub(super) told: Told,
+}
+
+/// What a source said of what it gave, beside the bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// How much of the thing it is.
+    pub extent: Extent,
+    /// Its strong entity tag, if the bytes came as they are and their number was announced.
+    pub etag: Option<EntityTag>,
+    /// When it last changed.
+    pub modified: Option<Timestamp>,
+    /// The end cannot be told from a break: neither a length was announced, nor do the bytes come in counted pieces.
+    pub endless: bool,
+}
+
+impl Told {
+    fn of(headers: &HeaderMap, version: Version) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let counted = headers.contains_key(CONTENT_LENGTH);
+        let pieces = version >= Version::HTTP_2 || headers.contains_key(TRANSFER_ENCODING);
+        let date = |text: &str| rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+        Self {
+            extent: Extent::Whole,
+            etag: text(ETAG).filter(|_| counted).and_then(EntityTag::parse),
+            modified: text(LAST_MODIFIED).and_then(date),
+            endless: !counted && !pieces,
+        }
+    }
 }
 
 impl Body {
     /// A body that is in memory.
     pub(super) fn of(bytes: Bytes) -> Self {
         let length = Some(bytes.len() as u64);
-        Self { length, bytes: stream::once(async { Ok(bytes) }).boxed() }
+        Self { length, bytes: stream::once(async { Ok(bytes) }).boxed(), told: Told::default() }
+    }
+
+    /// No body, because the source need not send any: it has the tag `etag` still, or the part lies outside.
+    pub(super) fn none(extent: Extent, etag: Option<EntityTag>, response: &Response) -> Self {
+        let told = Told { extent, etag, ..Told::of(response.headers(), response.version()) };
+        Self { length: None, bytes: stream::empty().boxed(), told }
+    }
+
+    /// The same bytes, of which a source said this.
+    pub(super) fn told(self, told: Told) -> Self {
+        Self { told, ..self }
     }
 
     /// The body of `response`, of which no more than `allowance` is taken.
@@ -52,12 +99,13 @@ impl Body {
         if length.is_some_and(|length| length > allowance.bytes) {
             return Err(SourceError::TooLarge { at: at.clone(), limit: allowance.bytes });
         }
+        let told = Told::of(response.headers(), response.version());
         let (limit, patience) = (allowance.bytes, timeouts.read);
         let reading = Reading { at: at.clone(), response, length, taken: 0, limit, patience, pace: Pace::default() };
         let bytes = stream::try_unfold(reading, |mut reading| async move {
             Ok(reading.next().await?.map(|chunk| (chunk, reading)))
         });
-        Ok(Self { length, bytes: bytes.boxed() })
+        Ok(Self { length, bytes: bytes.boxed(), told })
     }
 
     /// All of it at once, within `patience`.

@@ -7,8 +7,8 @@
 //! failed: after `|` the next is asked at once, after `,` nobody is, and in neither case is anything absent.
 
 use super::{
-    allowance::Allowance, body::Body, error::SourceError, member::Member, origin::Origins, state::SourceState,
-    upstreams::Then,
+    allowance::Allowance, ask::Ask, body::Body, error::SourceError, member::Member, origin::Origins,
+    state::SourceState, upstreams::Then,
 };
 use crate::goproxy::{DatabaseName, Target};
 use std::{collections::BTreeMap, sync::Arc};
@@ -48,11 +48,11 @@ impl Chain {
         states
     }
 
-    /// Asks one after the other.
-    pub(super) async fn get(&self, target: &Target, allowance: Allowance) -> Result<Found, SourceError> {
+    /// Asks one after the other, in the manner of `ask`.
+    pub(super) async fn get(&self, target: &Target, allowance: Allowance, ask: &Ask) -> Result<Found, SourceError> {
         let mut outcome = Outcome::default();
         for member in &self.members {
-            match member.get(target, allowance).await {
+            match member.get(target, allowance, ask).await {
                 Ok(found) => return Ok(found),
                 Err(error) => {
                     if !outcome.goes_on(error, member.then) {
@@ -75,7 +75,7 @@ impl Chain {
         let mut outcome = Outcome::default();
         for member in &self.members {
             match member.supports(name).await {
-                Ok(true) => return member.get(target, allowance).await,
+                Ok(true) => return member.get(target, allowance, &Ask::default()).await,
                 Ok(false) => {}
                 Err(error) => {
                     if !outcome.goes_on(error, member.then) {

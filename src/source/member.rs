@@ -3,6 +3,7 @@
 use super::{
     access::{Access, Errand},
     allowance::Allowance,
+    ask::Ask,
     body::Body,
     chain::Found,
     error::SourceError,
@@ -43,18 +44,18 @@ impl Source {
     }
 
     /// Sends one request; comes back with the head of its answer.
-    async fn open(&self, target: &Target, allowance: Allowance) -> Result<Body, SourceError> {
+    async fn open(&self, target: &Target, allowance: Allowance, ask: &Ask) -> Result<Body, SourceError> {
         match self {
-            Self::Proxy(proxy) => proxy.get(&target.url_path(), allowance).await,
+            Self::Proxy(proxy) => proxy.get(&target.url_path(), allowance, ask).await,
             Self::Tree(tree) => tree.get(&target.path(), allowance).await,
         }
     }
 }
 
 impl Member {
-    /// Asks this source. All but a zip is whole then, so that what breaks off half-way is an error of this source and the
+    /// Asks this source in the manner of `ask`. All but a zip is whole then, so that what breaks off half-way is an error of this source and the
     /// next one can be asked.
-    pub(super) async fn get(&self, target: &Target, allowance: Allowance) -> Result<Found, SourceError> {
+    pub(super) async fn get(&self, target: &Target, allowance: Allowance, ask: &Ask) -> Result<Found, SourceError> {
         let streamed = allowance.streamed;
         let errand = Errand {
             subject: subject(target),
@@ -62,7 +63,7 @@ impl Member {
             hedged: !streamed && matches!(self.source, Source::Proxy(_)),
             alternative: self.alternative,
         };
-        let body = self.access.ask(errand, || self.source.open(target, allowance)).await?;
+        let body = self.access.ask(errand, || self.source.open(target, allowance, ask)).await?;
         Ok(Found { at: self.source.name().clone(), body })
     }
 
@@ -73,7 +74,7 @@ impl Member {
         }
         let target = Target::Sumdb { name: name.clone(), asked: SumdbAsk::Supported };
         let Some(allowance) = Allowance::of(&target) else { return Ok(false) };
-        let supports = match self.get(&target, allowance).await {
+        let supports = match self.get(&target, allowance, &Ask::default()).await {
             Ok(_) => true,
             Err(SourceError::Absent { .. }) => false,
             Err(error) => return Err(error),

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `settings`, `upstreams`, `goenv`, `builder` | what the operator said, or else the `go` command would |
 //! | `chain`, `member`, `sumdb` | who is asked, in which order, and which error is told |
+//! | `ask` | for how much of it, under which condition, on whose behalf |
 //! | `access` | whether a source may be asked now, how many at a time, how often again |
 //! | `circuit`, `health`, `slots`, `budget`, `latency`, `chance` | what that is decided by |
 //! | `proxy`, `redirect`, `reason`, `body`, `transport` | one server, asked over HTTP |
@@ -17,10 +18,13 @@
 //!
 //! INVARIANT (private stays private): what a private source's pattern matches, letter case ignored, and what the caller
 //! calls private, is asked of that source's own list or of nobody. The public list and the checksum databases never
-//! hear of it, whatever fails.
+//! hear of it, whatever fails. In forward mode the list is no public one ([`SourceSettings::inside`]): the operator named
+//! the store behind, which is asked about private modules that no private source serves. Checksum databases still never
+//! hear of them.
 
 mod access;
 mod allowance;
+mod ask;
 mod body;
 mod budget;
 mod builder;
@@ -50,6 +54,8 @@ mod transport;
 mod tree;
 mod upstreams;
 
+pub use ask::{Ask, Extent, Introduce};
+pub use body::Told;
 pub use circuit::Standing;
 pub use credential::{Credential, CredentialError, Login, Secret};
 pub use error::SourceError;
@@ -85,6 +91,7 @@ use transport::Transport;
 /// All sources of this instance. Immutable; a reload makes another.
 pub struct Sources {
     public: Chain,
+    inside: bool,
     private: Vec<(Glob, Chain)>,
     credentials: Vec<Credential>,
     transport: Arc<Transport>,
@@ -153,8 +160,8 @@ impl Sources {
             named.push((source.pattern.as_str().to_owned(), printed));
         }
         let summary = Summary { public: printed, origin: list.origin, private: named, warnings: builder.warnings };
-        let credentials = settings.credentials.clone();
-        Ok(Self { public, private, credentials, transport, direct: Mutex::default(), terms, summary })
+        let (inside, credentials) = (settings.inside, settings.credentials.clone());
+        Ok(Self { public, inside, private, credentials, transport, direct: Mutex::default(), terms, summary })
     }
 
     /// Has `observer` told how each request ends, from now on. The first observer stays.
@@ -173,6 +180,11 @@ impl Sources {
     ///
     /// Everything but a zip is whole when this returns; a zip streams. Time and size are limited throughout.
     pub async fn fetch(&self, target: &Target, private: bool) -> Result<Fetched, SourceError> {
+        self.fetch_as(target, private, &Ask::default()).await.map(|(fetched, _)| fetched)
+    }
+
+    /// As [`Sources::fetch`], in the manner of `ask`; also what was said of it.
+    pub async fn fetch_as(&self, target: &Target, private: bool, ask: &Ask) -> Result<(Fetched, Told), SourceError> {
         let no_source = |reason: String| SourceError::NoSource { reason: reason.into() };
         let allowance = Allowance::of(target).ok_or_else(|| no_source("no source is asked for `/`".into()))?;
         let namespace = target.module().and_then(|path| self.namespace(path));
@@ -181,14 +193,14 @@ impl Sources {
                 return Err(no_source("a checksum database is never asked about a private module".into()));
             }
             (Target::Sumdb { name, .. }, _) => self.public.get_sumdb(name, target, allowance).await?,
-            (_, Some(chain)) => chain.get(target, allowance).await?,
-            (_, None) if private => {
+            (_, Some(chain)) => chain.get(target, allowance, &ask.anonymous()).await?,
+            (_, None) if private && !self.inside => {
                 let path = target.module().map_or("", ModulePath::as_str);
                 return Err(no_source(format!("no source is configured for the private module `{path}`")));
             }
-            (_, None) => self.public.get(target, allowance).await?,
+            (_, None) => self.public.get(target, allowance, ask).await?,
         };
-        Ok(Fetched { source: at, length: body.length, body: body.bytes })
+        Ok((Fetched { source: at, length: body.length, body: body.bytes }, body.told))
     }
 
     /// Asks a URL that the operator configured (a checksum database's own) for at most `limit` bytes, under the same
@@ -204,7 +216,8 @@ impl Sources {
         let credential = best(&self.credentials, &base);
         let proxy = Proxy::new(base, credential, Arc::new(configured), self.transport.clone());
         let errand = Errand { subject: member::hash(url.path()), streamed: false, hedged: true, alternative: false };
-        let body = self.direct(url).ask(errand, || proxy.get("", Allowance::whole(limit))).await?;
+        let ask = Ask::default();
+        let body = self.direct(url).ask(errand, || proxy.get("", Allowance::whole(limit), &ask)).await?;
         body.whole(proxy.name(), self.transport.timeouts.whole).await
     }
 
@@ -222,6 +235,11 @@ impl Sources {
     /// Whether a private source serves `path`; letter case is ignored.
     pub fn private_source(&self, path: &ModulePath) -> bool {
         self.namespace(path).is_some()
+    }
+
+    /// Whether there is somebody who may be asked about private modules under `path`.
+    pub fn may_ask_privately(&self, path: &ModulePath) -> bool {
+        self.inside || self.private_source(path)
     }
 
     /// Whether a message with these headers has passed this very instance: a request that has is answered 508.

@@ -13,6 +13,9 @@ use std::{net::SocketAddr, time::Duration};
 pub struct SourceSettings {
     /// The public list in GOPROXY syntax; without one, what the `go` command would use.
     pub upstream: Option<String>,
+    /// Whether the list is one of stores inside the house, which may be asked about private modules too: forward mode.
+    /// Default false.
+    pub inside: bool,
     /// Sources of private namespaces. The first whose pattern matches is the one.
     pub private: Vec<PrivateSource>,
     /// Logins by URL prefix, for all sources; the longest prefix counts, and userinfo in an upstream's URL beats it.
@@ -39,6 +42,9 @@ pub struct SourceSettings {
     /// Whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY hold, as for the `go` command. Redirects to hosts that are not
     /// configured never go through such a proxy, because the proxy, not we, would resolve their names. Default true.
     pub proxy_from_environment: bool,
+    /// Whether each answer has a connection to itself, as in HTTP/1.1: where answers are handed on as slowly as a client
+    /// takes them, one that stalls would hold up all others on a connection of HTTP/2. Default false.
+    pub http1_only: bool,
     /// What happens when a source fails.
     pub failures: FailureSettings,
 }
@@ -117,6 +123,7 @@ impl Default for SourceSettings {
     fn default() -> Self {
         Self {
             upstream: None,
+            inside: false,
             private: Vec::new(),
             credentials: Vec::new(),
             redirect_origins: Vec::new(),
@@ -129,6 +136,7 @@ impl Default for SourceSettings {
             own_addresses: Vec::new(),
             own_urls: Vec::new(),
             proxy_from_environment: true,
+            http1_only: false,
             failures: FailureSettings::default(),
         }
     }

@@ -5,8 +5,9 @@
 //! the server offers it. Neither client follows redirects, keeps cookies or knows of a time limit for the whole; both
 //! undo gzip.
 //!
-//! INVARIANT: the headers of a request are made here and nowhere else, so nothing that a caller sent can go on:
-//! `Accept: */*`, `Accept-Encoding: gzip`, `User-Agent`, `Via`, and `Authorization` of the source's own credential.
+//! INVARIANT: the headers of a request are made here and in [`super::ask`] and nowhere else, so nothing that a caller
+//! sent can go on: `Accept: */*`, `Accept-Encoding: gzip`, `User-Agent`, `Via`, and `Authorization` of the source's own
+//! credential; and what an [`super::Ask`] has, which never takes the place of one of these two.
 
 use super::{
     error::SourceError,
@@ -42,6 +43,8 @@ pub(super) struct Hop<'a> {
     /// Whether the operator configured the URL's origin.
     pub(super) configured: bool,
     pub(super) authorization: Option<&'a HeaderValue>,
+    /// What the manner of asking adds.
+    pub(super) more: HeaderMap,
 }
 
 impl Transport {
@@ -74,13 +77,16 @@ impl Transport {
         if names.guarded || !settings.proxy_from_environment {
             builder = builder.no_proxy();
         }
+        if settings.http1_only {
+            builder = builder.http1_only();
+        }
         builder.dns_resolver(names).build().map_err(|error| SettingsError::Client(chain(&error)))
     }
 
     /// Sends a GET and waits for the head of its answer. Dropping the future, or the answer, ends the request.
     pub(super) async fn send(&self, at: &Arc<str>, hop: Hop<'_>) -> Result<Response, SourceError> {
         let client = if hop.configured { &self.open } else { &self.guarded };
-        let mut request = client.get(hop.url.clone()).header(VIA, &self.via.value);
+        let mut request = client.get(hop.url.clone()).headers(hop.more).header(VIA, &self.via.value);
         if let Some(value) = hop.authorization {
             request = request.header(AUTHORIZATION, value);
         }

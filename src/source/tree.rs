@@ -5,7 +5,11 @@
 //! Paths come from a parsed [`crate::goproxy::Target`], which has no `..`, no empty element and no backslash, so
 //! nothing outside can be named. Symbolic links are followed; the operator made them.
 
-use super::{allowance::Allowance, body::Body, error::SourceError};
+use super::{
+    allowance::Allowance,
+    body::{Body, Told},
+    error::SourceError,
+};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use std::{
@@ -54,7 +58,7 @@ impl Tree {
         let bytes = stream::try_unfold(reading, |mut reading| async move {
             Ok(reading.next().await?.map(|piece| (piece, reading)))
         });
-        Ok(Body { length: Some(length), bytes: bytes.boxed() })
+        Ok(Body { length: Some(length), bytes: bytes.boxed(), told: Told::default() })
     }
 
     async fn missing(&self, file: &Path, error: &Error) -> SourceError {

@@ -4,7 +4,7 @@
 //! same judge. What passes gets its record and is held from then on; what does not is set aside with an alarm, and a
 //! source is asked.
 
-use super::{Inner, Small, StoreError, alarm::Alarm, answer::Checked, download::invalid, item::Item, zip::HeldZip};
+use super::{Inner, Small, StoreError, alarm::Alarm, download::invalid, inspect::Checked, item::Item, zip::HeldZip};
 use crate::{
     module::Version,
     shelf::{Meta, Record, Stamp, Standing},

@@ -5,12 +5,12 @@ use super::{
     download::invalid,
     flight::{Flight, Landed},
     freshness::{Freshness, same_namespace},
+    inspect::{self, Checked},
     item::Item,
     look::Loaded,
 };
 use crate::{
     goproxy::Asked,
-    module::Version,
     shelf::{Meta, Shelved, Stamp, Standing},
     source::{Fetched, SourceError},
 };
@@ -30,15 +30,6 @@ struct Before {
     displaces: bool,
     /// A body of which nothing is known.
     stranger: Option<(Bytes, Stamp)>,
-}
-
-/// What a check finds out.
-#[derive(Default)]
-pub(super) struct Checked {
-    /// Of a go.mod.
-    pub(super) h1: Option<String>,
-    /// That a query or `@latest` resolves to.
-    version: Option<Version>,
 }
 
 impl Inner {
@@ -154,18 +145,6 @@ impl Inner {
     }
 
     pub(super) fn check(&self, item: &Item, bytes: &[u8]) -> Result<Checked, String> {
-        let inspect = &self.parts.inspect;
-        match &item.asked {
-            Asked::List => inspect.list(bytes).map(|()| Checked::default()),
-            Asked::Mod(_) => inspect.gomod(bytes, &item.path).map(|h1| Checked { h1: Some(h1), ..Checked::default() }),
-            Asked::Query(_) | Asked::Latest => {
-                inspect.info(bytes).map(|version| Checked { version: Some(version), ..Checked::default() })
-            }
-            Asked::Info(version) => match inspect.info(bytes)? {
-                found if found == *version => Ok(Checked::default()),
-                found => Err(format!("it is the info of {found}, not of {version}")),
-            },
-            Asked::Zip(_) => Err("a zip is no small answer".into()),
-        }
+        inspect::check(&*self.parts.inspect, &item.path, &item.asked, bytes)
     }
 }

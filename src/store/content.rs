@@ -1,7 +1,7 @@
 //! What the store answers with.
 
 use super::{Inner, Small, StoreError, flight::Flying, zip::HeldZip};
-use crate::shelf::Standing;
+use crate::{shelf::Standing, source::Extent};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
 use jiff::Timestamp;
@@ -44,6 +44,8 @@ pub enum CacheOutcome {
     Miss,
     /// Someone else's question to the source was joined.
     Joined,
+    /// There is no store: it is handed on from the store behind ([`crate::forward`]).
+    Forwarded,
 }
 
 /// An answer: verified, or verified before its last bytes are given out.
@@ -82,6 +84,7 @@ pub struct ZipBody(Way);
 enum Way {
     Held(Arc<HeldZip>, Arc<Inner>),
     Flying(Flying),
+    Passing(Extent, BoxStream<'static, Result<Bytes, StoreError>>),
 }
 
 impl Content {
@@ -118,9 +121,18 @@ impl Content {
 }
 
 impl ZipBody {
-    /// Whether [`ZipBody::range`] works: the zip is held, not still arriving.
+    /// A zip that is handed on as it comes and kept nowhere, or as much of it as `extent` says.
+    pub fn passing(extent: Extent, bytes: BoxStream<'static, Result<Bytes, StoreError>>) -> Self {
+        Self(Way::Passing(extent, bytes))
+    }
+
+    /// Whether [`ZipBody::range`] works: the zip is held, not still arriving; or it is a part that is handed on.
     pub fn has_ranges(&self) -> bool {
-        matches!(self.0, Way::Held(..))
+        match &self.0 {
+            Way::Held(..) => true,
+            Way::Flying(_) => false,
+            Way::Passing(extent, _) => *extent != Extent::Whole,
+        }
     }
 
     /// All bytes. An error in the stream means that the transfer must be broken off, so that no client takes what it
@@ -128,6 +140,9 @@ impl ZipBody {
     pub fn stream(self) -> BoxStream<'static, Result<Bytes, StoreError>> {
         match self.0 {
             Way::Flying(flying) => flying.stream(),
+            Way::Passing(Extent::Whole, bytes) => bytes,
+            // A part is never all.
+            Way::Passing(..) => futures_util::stream::iter([Err(StoreError::Aborted("it is a part"))]).boxed(),
             Way::Held(zip, inner) => match zip.stamp() {
                 Ok(stamp) if inner.is_compared(&zip, &stamp) => {
                     let whole = 0..zip.meta.size;
@@ -139,13 +154,18 @@ impl ZipBody {
         }
     }
 
-    /// A part of the bytes; `None` while they are still arriving, or for a range beyond the end. The file is compared
+    /// A part of the bytes; `None` while they are still arriving, for a range beyond the end, or for another part than the
+    /// one that is handed on. The file is compared
     /// with its record first where that has not been done, which for a large zip takes a moment.
     pub async fn range(
         self,
         range: Range<u64>,
     ) -> Result<Option<BoxStream<'static, Result<Bytes, StoreError>>>, StoreError> {
-        let Way::Held(zip, inner) = self.0 else { return Ok(None) };
+        let (zip, inner) = match self.0 {
+            Way::Held(zip, inner) => (zip, inner),
+            Way::Passing(Extent::Part { range: passing, .. }, bytes) if passing == range => return Ok(Some(bytes)),
+            Way::Passing(..) | Way::Flying(_) => return Ok(None),
+        };
         if range.end > zip.meta.size {
             return Ok(None);
         }
@@ -159,6 +179,7 @@ impl fmt::Debug for ZipBody {
         match &self.0 {
             Way::Held(zip, _) => f.debug_tuple("Held").field(zip).finish(),
             Way::Flying(_) => f.write_str("Flying"),
+            Way::Passing(extent, _) => f.debug_tuple("Passing").field(extent).finish(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What makes an answer of a source acceptable.
 
 use crate::{
-    goproxy::{Info, list},
+    goproxy::{Asked, Info, list},
     module::{self, H1, ModulePath, Version},
 };
 use std::fs::File;
@@ -26,6 +26,31 @@ pub trait Inspect: Send + Sync + 'static {
 pub struct ZipFacts {
     /// `h1:` over its files.
     pub h1: String,
+}
+
+/// What is found out about a small answer while it is checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// `h1:` of a go.mod.
+    pub h1: Option<String>,
+    /// That a query or `@latest` resolves to.
+    pub version: Option<Version>,
+}
+
+/// Checks that `bytes` are what was asked for about `path`; not for zips. An error is a text for people.
+pub fn check(inspect: &dyn Inspect, path: &ModulePath, asked: &Asked, bytes: &[u8]) -> Result<Checked, String> {
+    match asked {
+        Asked::List => inspect.list(bytes).map(|()| Checked::default()),
+        Asked::Mod(_) => inspect.gomod(bytes, path).map(|h1| Checked { h1: Some(h1), ..Checked::default() }),
+        Asked::Query(_) | Asked::Latest => {
+            inspect.info(bytes).map(|version| Checked { version: Some(version), ..Checked::default() })
+        }
+        Asked::Info(version) => match inspect.info(bytes)? {
+            found if found == *version => Ok(Checked::default()),
+            found => Err(format!("it is the info of {found}, not of {version}")),
+        },
+        Asked::Zip(_) => Err("a zip is no small answer".into()),
+    }
 }
 
 /// The rules themselves.

@@ -58,7 +58,7 @@ pub use alarm::{Alarm, AlarmSink};
 pub use content::{Body, CacheOutcome, Content, Held, Look, ZipBody};
 pub use counters::{Count, StoreCounters};
 pub use error::StoreError;
-pub use inspect::{Inspect, Rules, ZipFacts};
+pub use inspect::{Checked, Inspect, Rules, ZipFacts, check};
 pub use origin::Origin;
 pub use scrub::Scrubbed;
 pub use settings::StoreSettings;

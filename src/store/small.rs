@@ -1,8 +1,9 @@
 //! A small answer in memory: a list, an `.info`, a `.mod`.
 
-use crate::shelf::{Meta, hex};
+use crate::shelf::{Meta, Standing, hex};
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
+use jiff::Timestamp;
 use std::{
     io::Write,
     sync::{Arc, OnceLock},
@@ -28,6 +29,12 @@ impl Small {
         Self { bytes, etag, source, h1, meta, gzip: OnceLock::new() }
     }
 
+    /// An answer that is handed on and kept nowhere; `now` is when it came.
+    pub fn passing(bytes: Bytes, h1: Option<String>, source: &str, now: Timestamp) -> Self {
+        let meta = Meta::of(&bytes, Standing::Unverified, source, now).with_h1(h1);
+        Self::new(bytes, meta)
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -43,7 +50,8 @@ impl Small {
         &self.etag
     }
 
-    pub(super) fn h1(&self) -> Option<&Arc<str>> {
+    /// `h1:` of a go.mod.
+    pub fn h1(&self) -> Option<&Arc<str>> {
         self.h1.as_ref()
     }
 
@@ -81,11 +89,10 @@ fn compress(bytes: &Bytes) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shelf::Standing;
     use std::io::Read;
 
     fn small(bytes: Vec<u8>) -> Small {
-        let meta = Meta::of(&bytes, Standing::Private, "x", jiff::Timestamp::UNIX_EPOCH);
+        let meta = Meta::of(&bytes, Standing::Private, "x", Timestamp::UNIX_EPOCH);
         Small::new(bytes.into(), meta)
     }
 

@@ -110,6 +110,8 @@ label! {
         Miss = "miss",
         /// Fetched for another request that was already under way.
         Joined = "joined",
+        /// Handed on from the store behind, in forward mode.
+        Forwarded = "forwarded",
         /// A remembered absence.
         Negative = "negative",
         /// No content was looked for.

@@ -101,6 +101,32 @@ fn bad_values() {
 }
 
 #[test]
+fn forward_mode() {
+    let head = "data = \"data\"\npolicy.files = [\"policy.csv\"]\n";
+    let list = "mode = \"forward\"\n[upstream]\nlist = \"https://athens.example\"\n[forward]\n";
+    refuse_after(
+        head,
+        &[
+            ("mode = \"proxy\"\n", &["FILE:3:8: `mode`: expected \"store\" or \"forward\"", "found `proxy`"]),
+            ("mode = \"forward\"\n", &["FILE:3:8: `mode` is \"forward\"", "hint: set upstream.list"]),
+            ("mode = \"forward\"\nupstream.list = \"\"\n", &["FILE:4:17: `upstream.list`"]),
+        ],
+    );
+    refuse_after(
+        &format!("{head}{list}"),
+        &[
+            ("identity = true\n", &["FILE:6:2: `forward.identity` is on", "hint: set identity_secret_file"]),
+            ("identity = true\nidentity_secret_file = \"none\"\n", &["FILE:8:24: cannot use the secret in `"]),
+            ("identity = true\nidentity_secret_file = \"password\"\n", &["FILE:8:24: ", "fewer than 32", "openssl"]),
+            ("subject_header = \"Authorization\"\n", &["FILE:7:18: `forward.subject_header`", "a meaning of its own"]),
+            ("roles_header = \"X-A\\r\\nX-B\"\n", &["FILE:7:16: `forward.roles_header`"]),
+            ("roles_header = \"X-Modgate-Groups\"\n", &["FILE:6:2: two of the headers", "`x-modgate-groups`"]),
+            ("secret = \"x\"\n", &["FILE:7:1: unknown key `secret` in `forward`"]),
+        ],
+    );
+}
+
+#[test]
 fn upstream_lists_and_sources() {
     refuse(&[
         ("[upstream]\nlist = \"proxy.example\"\n", &["FILE:5:8: `upstream.list`", "`proxy.example`"]),

@@ -4,7 +4,7 @@
 //! holds (the address, the locks) is not looked at: usually that is the very server whose next start is being checked.
 
 use crate::checksum::Databases;
-use crate::config::{Settings, Tls};
+use crate::config::{Mode, Settings, Tls};
 use crate::pipeline::{Flaw, Plan, databases_path, tokens_path};
 use crate::server::{CertificateFiles, TlsError, check_certificate};
 use auth::{Ledger, LedgerError};
@@ -20,7 +20,8 @@ pub(super) fn examine(settings: &Settings, plan: Option<&Plan>, now: Timestamp) 
         Err(problem) => problems.push(problem),
     }
     let Settings { data, store, audit, .. } = settings;
-    let places = [("data", data), ("store.dir", &store.dir), ("audit.dir", &audit.dir)];
+    let stored = (settings.mode == Mode::Store).then_some(("store.dir", &store.dir));
+    let places = [("data", data), ("audit.dir", &audit.dir)].into_iter().chain(stored);
     let mut unusable: Vec<Flaw> = Vec::new();
     for (key, path) in places {
         // What lies in a bad data directory is bad for its sake.

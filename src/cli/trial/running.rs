@@ -150,7 +150,7 @@ fn held(entries: &[audit::Entry], gateway: &Gateway) -> Held {
     let mut held = Held::default();
     for entry in entries.iter().filter(|entry| entry.status == Some(200)) {
         let Some(target) = target(entry) else { continue };
-        if let Some(meta) = gateway.store.record(&target) {
+        if let Some(meta) = gateway.holding.store().and_then(|store| store.record(&target)) {
             held.insert((entry.module.clone(), entry.version.clone(), entry.target.clone()), meta);
         }
     }

@@ -3,7 +3,7 @@
 use crate::source::{
     FailureSettings, Hedge, SourceError, Standing,
     access::{Access, Errand, Terms},
-    body::Body,
+    body::{Body, Told},
     chance::Chance,
     observer::Observed,
     transport::Timeouts,
@@ -118,7 +118,7 @@ async fn pauses_are_short_and_not_all_the_same() {
 async fn a_body_that_breaks_off_is_tried_again_if_it_is_small_and_never_if_it_was_handed_on() {
     let breaks = || {
         let bytes = stream::iter([Ok(Bytes::from_static(b"PK")), Err(reset())]).boxed();
-        async { Ok(Body { length: None, bytes }) }
+        async { Ok(Body { length: None, bytes, told: Told::default() }) }
     };
     for (errand, expected) in [(SMALL, 3), (ZIP, 1)] {
         let (access, asked) = (access(plain()), Cell::new(0));

@@ -1,0 +1,3 @@
+module modgate.test/store_behind
+
+go 1.22
