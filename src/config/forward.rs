@@ -79,9 +79,9 @@ pub(super) fn forward(mode: Option<Found<Mode>>, mut section: Section<'_, '_>) -
             section.problem(section.place(), message, "set identity_secret_file");
             None
         }
-        (true, Some(Found { value, place })) => {
-            value.and_then(|secret| long_enough(&section, secret, place)).map(|secret| Identity { secret, headers })
-        }
+        (true, Some(Found { value, place })) => value
+            .and_then(|secret| long_enough(&section, secret, place))
+            .map(|secret| Box::new(Identity { secret, headers })),
     };
     section.finish();
     let value = if mode == Mode::Store { mode } else { Mode::Forward(Forward { identity }) };

@@ -57,7 +57,7 @@ pub enum Mode {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Forward {
     /// How the store behind is told who asks; `None`: it is not.
-    pub identity: Option<Identity>,
+    pub identity: Option<Box<Identity>>,
 }
 
 /// How the store behind is told who asks.

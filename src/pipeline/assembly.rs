@@ -109,7 +109,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
     let holding = match &settings.mode {
         Mode::Store => Holding::Store(open_store(settings, &sources, &databases, &journal, &around)?),
         Mode::Forward(forward) => {
-            let identity = forward.identity.as_ref().map(identity);
+            let identity = forward.identity.as_deref().map(identity);
             Holding::Forward(Forward::new(Arc::clone(&sources), identity, around.background.clone()))
         }
     };
