@@ -58,8 +58,8 @@ pub(crate) struct Ratio {
 }
 
 impl Measure {
-    /// All of them, in the order of the tables.
-    pub(crate) const ALL: [Self; 6] = [Self::Rate, Self::P50, Self::P99, Self::Cpu, Self::Index, Self::Resident];
+    /// The columns of the tables.
+    pub(crate) const SHOWN: [Self; 5] = [Self::Rate, Self::P50, Self::P99, Self::Cpu, Self::Resident];
 
     fn of(self, round: &Round) -> f64 {
         let requests = (round.requests as f64).max(1.0);

@@ -16,6 +16,7 @@ use tokio::runtime::Builder;
 
 /// What is driven, and against whom.
 #[derive(Debug, clap::Args)]
+#[group(id = "drive")]
 pub(crate) struct Plan {
     #[command(flatten)]
     servers: Servers,
@@ -41,7 +42,7 @@ pub(crate) struct Plan {
     #[arg(long, default_value_t = 7)]
     rounds: usize,
     /// Seconds that a round lasts
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// Threads of this program
     #[arg(long, default_value_t = 2)]
@@ -110,7 +111,7 @@ impl Plan {
 
 /// Makes the requests of a kind ready for each server, and has each answered once: what is wrong shows here, and what can be
 /// kept is kept afterwards.
-fn prepare(
+pub(crate) fn prepare(
     connector: &Connector,
     servers: &[Arc<Server>],
     answers: &[Arc<Answer>],

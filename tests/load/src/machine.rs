@@ -30,6 +30,11 @@ impl Machine {
         }
     }
 
+    /// What it is.
+    pub(crate) fn place(&self) -> String {
+        format!("{} × {}, Linux {}, load before {}", self.cores, self.processor, self.kernel, self.load)
+    }
+
     /// What to say below a table.
     pub(crate) fn notes(&self, shapes: &[Comparison]) -> Vec<String> {
         let rounds = || shapes.iter().flat_map(|shape| &shape.servers).flat_map(|column| &column.rounds);
@@ -38,7 +43,7 @@ impl Machine {
         let ended = rounds().filter(|round| round.cpu.ended > 0.0).count();
         let each = shapes.iter().flat_map(|shape| &shape.servers).map(|column| column.rounds.len()).max().unwrap_or(0);
         let mut notes = vec![
-            format!("{} × {}, Linux {}, load before {}", self.cores, self.processor, self.kernel, self.load),
+            self.place(),
             format!("median of {each} interleaved rounds; (ratio to the first server; CPU: least–greatest)"),
             format!("cipher suite: {}", suites.into_iter().collect::<Vec<_>>().join(", ")),
             format!("other programs used up to {:.0} % of the CPU time of a round", foreign * 100.0),

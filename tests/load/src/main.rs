@@ -6,29 +6,34 @@
 //!
 //! * [`forge`], [`rules`], [`certificate`]: what the servers are given.
 //! * [`answers`], [`server`], [`netrc`], [`connection`]: what is asked of whom, and what must come back.
-//! * [`round`], [`processes`]: one round and what it cost. [`drive`]: all of them.
-//! * [`comparison`], [`machine`], [`report`]: what they come to.
+//! * [`round`], [`processes`], [`tally`]: one round and what it cost. [`drive`]: all of them. [`cold`], [`page_cache`]: from disk.
+//! * [`comparison`], [`machine`], [`report`], [`grid`]: what they come to.
 //!
 //! INVARIANT: a run with one wrong answer has no figures.
 
 mod answers;
 mod certificate;
+mod cold;
 mod comparison;
 mod connection;
 mod drive;
 mod failure;
 mod forge;
+mod grid;
 mod machine;
 mod netrc;
 mod numbers;
+mod page_cache;
 mod processes;
 mod report;
 mod round;
 mod rules;
 mod server;
+mod tally;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
+use grid::Grid;
 use std::{
     error::Error,
     fs,
@@ -45,6 +50,17 @@ struct Arguments {
     command: Command,
 }
 
+/// In which form figures are printed
+#[derive(Debug, clap::Args)]
+struct Form {
+    /// Print every round as JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print the table of docs/performance.md
+    #[arg(long)]
+    markdown: bool,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Drive the same requests against each server and compare them
@@ -53,12 +69,19 @@ enum Command {
     Drive {
         #[command(flatten)]
         plan: Box<drive::Plan>,
-        /// Print every round as JSON
-        #[arg(long, conflicts_with = "markdown")]
-        json: bool,
-        /// Print the table of docs/performance.md
-        #[arg(long)]
-        markdown: bool,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Stream large zips that are not in memory, and see how long small answers wait meanwhile
+    ///
+    /// In each round the files below --stored are written to disk and dropped from the page cache; then all large zips are
+    /// asked for, while other connections ask for small answers that were asked for before. The same follows once more,
+    /// from memory: what small answers wait for then is the processor, not the disk.
+    Cold {
+        #[command(flatten)]
+        plan: Box<cold::Plan>,
+        #[command(flatten)]
+        form: Form,
     },
     /// Make modules in GOPROXY's layout, the same each time
     Tree {
@@ -102,20 +125,29 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Drive { plan, json, markdown } => {
+        Command::Drive { plan, form } => {
             let report = plan.run()?;
-            let text = match (json, markdown) {
-                (true, _) => serde_json::to_string_pretty(&report).map_err(io::Error::from)?,
-                (_, true) => report.markdown(),
-                _ => report.table(),
-            };
-            writeln!(io::stdout(), "{text}")?;
-            Ok(())
+            form.print(&report, &report.grid())
+        }
+        Command::Cold { plan, form } => {
+            let report = plan.run()?;
+            form.print(&report, &report.grid())
         }
         Command::Tree { root, extent } => forge::write_tree(&root, &extent),
         Command::Policy { file, rules, person } => {
             fs::write(&file, rules::policy(rules, &person)).map_err(Failure::file(file))
         }
         Command::Certificate { folder } => certificate::write_pair(&folder),
+    }
+}
+
+impl Form {
+    fn print(&self, figures: &impl serde::Serialize, grid: &Grid) -> Result<(), Failure> {
+        let text = match (self.json, self.markdown) {
+            (true, _) => serde_json::to_string_pretty(figures).map_err(io::Error::from)?,
+            (_, true) => grid.markdown(),
+            _ => grid.text(),
+        };
+        Ok(writeln!(io::stdout(), "{text}")?)
     }
 }

@@ -70,6 +70,11 @@ impl Reading {
         Cpu { serving: (serving + ended).as_secs_f64(), index: index.as_secs_f64(), ended: ended.as_secs_f64() }
     }
 
+    /// Whether one of the threads feeds an index.
+    pub(crate) fn has_index(&self) -> bool {
+        self.tasks.values().any(|task| task.index)
+    }
+
     /// What `stat` knows and the living threads do not account for, if it is more than two ticks.
     fn ended_since(&self, before: &Self, living: Duration) -> Duration {
         let whole: Duration = self
@@ -103,6 +108,16 @@ fn resident_of(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(parse::<u64>(line.trim().trim_end_matches("kB").trim_end())? * 1024)
+}
+
+/// Bytes that these processes and their children had read from disk so far.
+pub(crate) fn read_from_disk(roots: &[u32]) -> u64 {
+    family(roots).into_iter().filter_map(read_by).sum()
+}
+
+fn read_by(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    parse(text.lines().find_map(|line| line.strip_prefix("read_bytes: "))?)
 }
 
 /// CPU time of the whole machine that was not idle, in seconds, of all cores.

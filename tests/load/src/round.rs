@@ -11,8 +11,8 @@ use crate::{
     failure::Failure,
     processes::{self, Cpu, Reading},
     server::Server,
+    tally::Tally,
 };
-use hdrhistogram::Histogram;
 use std::{
     sync::{
         Arc,
@@ -26,10 +26,12 @@ use tokio::{runtime::Builder, task::JoinSet};
 /// How often resident memory is looked at.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// A server is at rest when it used less than `RESTING` in `BREATH`; it is not waited for longer than `PATIENCE`.
+/// A server is at rest when it has used less than [`RESTING`] seconds in a [`BREATH`], and its index for [`LULL`]: it works in
+/// batches, with pauses between them. Nobody waits longer than [`PATIENCE`].
 const BREATH: Duration = Duration::from_millis(40);
 const RESTING: f64 = 0.001;
-const PATIENCE: Duration = Duration::from_secs(5);
+const LULL: Duration = Duration::from_millis(1_500);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a round is driven.
 #[derive(Clone, Copy, Debug)]
@@ -72,33 +74,6 @@ enum Step {
     Ready(String),
     Done(Tally),
     Failed(Failure),
-}
-
-/// What was counted so far.
-struct Tally {
-    nanoseconds: Histogram<u64>,
-    ended: Instant,
-}
-
-impl Tally {
-    /// Latencies from 100 ns to a minute, to three digits.
-    fn begin() -> Result<Self, Failure> {
-        Ok(Self { nanoseconds: Histogram::new_with_bounds(100, 60_000_000_000, 3)?, ended: Instant::now() })
-    }
-
-    fn record(&mut self, latency: Duration) {
-        self.nanoseconds.saturating_record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
-    }
-
-    fn merge(&mut self, other: &Self) {
-        // Both have the same bounds.
-        let _ = self.nanoseconds.add(&other.nanoseconds);
-        self.ended = self.ended.max(other.ended);
-    }
-
-    fn microseconds(&self, quantile: f64) -> f64 {
-        self.nanoseconds.value_at_quantile(quantile) as f64 / 1_000.0
-    }
 }
 
 /// Runs one round against one server.
@@ -158,7 +133,7 @@ fn measure(
     let whole = processes::machine().zip(machine).map_or(0.0, |(after, before)| after - before);
     let capacity = began.elapsed().as_secs_f64() * cores();
     Ok(Round {
-        requests: tally.nanoseconds.len(),
+        requests: tally.requests(),
         seconds: tally.ended.duration_since(began).as_secs_f64(),
         p50_us: tally.microseconds(0.50),
         p99_us: tally.microseconds(0.99),
@@ -195,13 +170,17 @@ fn gather(threads: usize, server: &Server, told: &Receiver<Step>) -> Result<(Tal
 
 /// Waits until the server's processes do nothing.
 fn rest(server: &Server) {
-    let deadline = Instant::now() + PATIENCE;
+    let began = Instant::now();
+    let mut indexed = began;
     let mut before = Reading::take(&server.processes);
-    while Instant::now() < deadline {
+    while began.elapsed() < PATIENCE {
         thread::sleep(BREATH);
         let now = Reading::take(&server.processes);
         let used = now.since(&before);
-        if used.serving + used.index < RESTING {
+        if used.index > 0.0 {
+            indexed = Instant::now();
+        }
+        if used.serving < RESTING && (!now.has_index() || indexed.elapsed() > LULL) {
             return;
         }
         before = now;
@@ -282,12 +261,11 @@ async fn ask_until(
     for request in requests.iter().cycle().skip(first) {
         connection.ask(&server, request).await?;
         let now = Instant::now();
-        tally.record(now - asked);
+        tally.record(asked, now);
         asked = now;
         if now >= until {
             break;
         }
     }
-    tally.ended = asked;
     Ok(tally)
 }

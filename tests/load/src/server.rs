@@ -55,7 +55,6 @@ pub(crate) struct Server {
     /// Its processes.
     pub(crate) processes: Vec<u32>,
     /// Where it keeps zips.
-    #[expect(dead_code, reason = "cold comes next")]
     pub(crate) stored: Vec<PathBuf>,
     base: Url,
     authorization: Option<HeaderValue>,
