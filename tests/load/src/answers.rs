@@ -6,7 +6,9 @@
 use crate::failure::Failure;
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use bytes::Bytes;
+use serde_json::{Value, from_slice};
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -77,6 +79,31 @@ impl Answer {
     pub(crate) fn is(&self, bytes: &[u8]) -> bool {
         digest(&SHA256, bytes).as_ref() == self.digest.as_ref()
     }
+
+    /// The same answer in a server's own words, if these bytes are that: a list in another order or without its last line
+    /// end, `.info` with other blanks or more fields.
+    pub(crate) fn reworded(&self, bytes: &Bytes) -> Option<Self> {
+        let ours = self.whole.as_ref()?;
+        let same = match self.kind {
+            Kind::List => versions(ours)? == versions(bytes)?,
+            Kind::Info | Kind::Latest => {
+                let (ours, theirs): (Value, Value) = (from_slice(ours).ok()?, from_slice(bytes).ok()?);
+                ["Version", "Time"].iter().all(|key| ours.get(key) == theirs.get(key))
+            }
+            Kind::Mod | Kind::SmallZip | Kind::LargeZip => false,
+        };
+        same.then(|| Self {
+            kind: self.kind,
+            path: self.path.clone(),
+            length: bytes.len() as u64,
+            whole: Some(bytes.clone()),
+            digest: digest(&SHA256, bytes),
+        })
+    }
+}
+
+fn versions(list: &[u8]) -> Option<BTreeSet<&str>> {
+    Some(std::str::from_utf8(list).ok()?.lines().collect())
 }
 
 /// Reads all answers of the tree at `root`, in the order of their paths.
@@ -133,6 +160,26 @@ mod tests {
         ] {
             assert_eq!(Kind::of(path, length), kind, "{path}");
         }
+    }
+
+    #[test]
+    fn an_answer_is_known_in_other_words() {
+        let answer = |kind, text: &'static str| Answer {
+            kind,
+            path: "/m/@v/x".into(),
+            length: text.len() as u64,
+            digest: digest(&SHA256, text.as_bytes()),
+            whole: Some(Bytes::from_static(text.as_bytes())),
+        };
+        let list = answer(Kind::List, "v1.0.0\nv1.1.0\n");
+        let other = list.reworded(&Bytes::from_static(b"v1.1.0\nv1.0.0")).unwrap();
+        assert!(other.length == 13 && other.is(b"v1.1.0\nv1.0.0"));
+        assert!(list.reworded(&Bytes::from_static(b"v1.1.0\n")).is_none());
+        let info = answer(Kind::Info, r#"{"Version":"v1.0.0","Time":"2024-05-06T07:08:09Z"}"#);
+        let more = br#"{"Time": "2024-05-06T07:08:09Z", "Version": "v1.0.0", "Origin": {}}"#;
+        assert!(info.reworded(&Bytes::from_static(more)).is_some());
+        assert!(info.reworded(&Bytes::from_static(br#"{"Version":"v1.0.0"}"#)).is_none());
+        assert!(answer(Kind::Mod, "module m\n").reworded(&Bytes::from_static(b"module m")).is_none());
     }
 
     #[test]

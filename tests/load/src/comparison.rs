@@ -129,12 +129,12 @@ mod tests {
 
     #[test]
     fn ratios_are_taken_round_by_round() {
-        // The machine was three times as slow in the second round, for both.
-        let first = column(&[(1_000, 1.0), (1_000, 3.0), (1_000, 1.0)]);
-        let other = column(&[(1_000, 0.5), (1_000, 1.5), (1_000, 0.6)]);
+        // The machine was three times as slow in the second round and twice in the third, for both.
+        let first = column(&[(1_000, 1.0), (1_000, 3.0), (1_000, 2.0)]);
+        let other = column(&[(1_000, 0.5), (1_000, 1.5), (1_000, 1.2)]);
         let ratio = other.ratio(&first, Measure::Cpu).unwrap();
         assert_eq!((ratio.median, ratio.least, ratio.greatest), (0.5, 0.5, 0.6));
-        assert_eq!(other.median(Measure::Cpu), 0.6);
+        assert_eq!(other.median(Measure::Cpu), 1.2);
         assert_eq!(first.median(Measure::Rate), 500.0);
     }
 

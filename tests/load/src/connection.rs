@@ -163,14 +163,19 @@ impl Connection {
         Err(server.wrong(answer, &format!("has {length} bytes instead of {}", answer.length)))
     }
 
-    /// Asks, and compares all bytes by their digest.
-    pub(crate) async fn verify(&mut self, server: &Server, prepared: &Prepared) -> Result<(), Failure> {
+    /// Asks, and compares all bytes. A server that may use words of its own is held to them from then on.
+    pub(crate) async fn verify(&mut self, server: &Server, prepared: &mut Prepared) -> Result<(), Failure> {
         let body = self.send(server, prepared).await?;
-        let bytes = body.collect().await.map_err(|error| server.wrong(&prepared.answer, &chain(&error)))?.to_bytes();
-        if prepared.answer.is(&bytes) {
+        let answer = &prepared.answer;
+        let bytes = body.collect().await.map_err(|error| server.wrong(answer, &chain(&error)))?.to_bytes();
+        if answer.is(&bytes) {
             return Ok(());
         }
-        Err(server.wrong(&prepared.answer, &format!("has {} other bytes than the tree", bytes.len())))
+        match answer.reworded(&bytes).filter(|_| server.rewords) {
+            Some(reworded) => prepared.answer = Arc::new(reworded),
+            None => return Err(server.wrong(answer, &format!("has {} other bytes than the tree", bytes.len()))),
+        }
+        Ok(())
     }
 
     async fn send(&mut self, server: &Server, prepared: &Prepared) -> Result<Incoming, Failure> {
@@ -205,3 +210,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -123,18 +123,16 @@ pub(crate) fn prepare(
     }
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let ready = servers.iter().map(|server| {
-        let requests: Requests =
-            chosen.iter().map(|answer| connector.prepare(server, answer)).collect::<Result<_, _>>()?;
-        runtime.block_on(verify(connector, server, &requests))?;
-        Ok((Arc::clone(server), requests))
+        let requests = chosen.iter().map(|answer| connector.prepare(server, answer)).collect::<Result<_, _>>()?;
+        Ok((Arc::clone(server), runtime.block_on(verify(connector, server, requests))?))
     });
     ready.collect()
 }
 
-async fn verify(connector: &Connector, server: &Server, requests: &[Prepared]) -> Result<(), Failure> {
+async fn verify(connector: &Connector, server: &Server, mut requests: Vec<Prepared>) -> Result<Requests, Failure> {
     let (mut connection, _) = connector.open(server).await?;
-    for request in requests {
+    for request in &mut requests {
         connection.verify(server, request).await?;
     }
-    Ok(())
+    Ok(requests.into())
 }

@@ -52,7 +52,9 @@ impl Machine {
             notes.push("WARNING: the machine was not quiet; repeat this on one that is".into());
         }
         if ended > 0 {
-            notes.push(format!("in {ended} rounds threads ended; their time is known to 10 ms only"));
+            notes.push(format!(
+                "in {ended} rounds threads or children of a server ended; their time is known to 10 ms only"
+            ));
         }
         notes
     }

@@ -2,7 +2,6 @@
 //! and no privilege is needed. What is mapped or being read at that moment stays.
 
 use crate::failure::Failure;
-use rustix::fs::{Advice, fadvise};
 use std::{
     fs::{self, File},
     path::Path,
@@ -28,13 +27,20 @@ pub(crate) fn drop_below(folder: &Path) -> Result<u64, Failure> {
 }
 
 /// Only what is on disk can be dropped.
+#[cfg(target_os = "linux")]
 fn drop_file(path: &Path) -> std::io::Result<()> {
     let file = File::open(path)?;
     file.sync_data()?;
-    Ok(fadvise(&file, 0, None, Advice::DontNeed)?)
+    Ok(rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?)
 }
 
-#[cfg(test)]
+#[cfg(not(target_os = "linux"))]
+fn drop_file(path: &Path) -> std::io::Result<()> {
+    File::open(path)?;
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

@@ -39,6 +39,9 @@ pub(crate) struct Servers {
     /// Where a server keeps its zips, for `cold` to have them read from disk
     #[arg(long = "stored", value_name = "NAME=DIR")]
     stored: Vec<Named<PathBuf>>,
+    /// A server that may word lists and .info in its own way: the first answer is compared by what it says
+    #[arg(long, value_name = "NAME")]
+    rewords: Vec<String>,
     /// Credentials, as the go command takes them: `machine HOST:PORT login … password …`
     #[arg(long, value_name = "FILE")]
     netrc: Option<PathBuf>,
@@ -56,6 +59,8 @@ pub(crate) struct Server {
     pub(crate) processes: Vec<u32>,
     /// Where it keeps zips.
     pub(crate) stored: Vec<PathBuf>,
+    /// Whether its lists and `.info` may differ in form.
+    pub(crate) rewords: bool,
     base: Url,
     authorization: Option<HeaderValue>,
 }
@@ -63,8 +68,9 @@ pub(crate) struct Server {
 impl Servers {
     /// Reads the credentials and puts together what belongs together.
     pub(crate) fn resolve(&self) -> Result<Vec<Arc<Server>>, Failure> {
-        let named = self.processes.iter().map(|one| &one.name).chain(self.stored.iter().map(|one| &one.name));
-        for name in named {
+        let processes = self.processes.iter().map(|one| &one.name);
+        let stored = self.stored.iter().map(|one| &one.name);
+        for name in processes.chain(stored).chain(&self.rewords) {
             if !self.urls.iter().any(|server| &server.name == name) {
                 return Err(Failure::Arguments(format!("no --server is called {name}")));
             }
@@ -87,7 +93,8 @@ impl Servers {
         };
         let processes = of(&self.processes, &name).copied().collect();
         let stored = of(&self.stored, &name).cloned().collect();
-        Ok(Server { name, host, port, processes, stored, base, authorization })
+        let rewords = self.rewords.contains(&name);
+        Ok(Server { rewords, name, host, port, processes, stored, base, authorization })
     }
 }
 
