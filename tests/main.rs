@@ -8,7 +8,8 @@
 //! * `server_*`: the listener with a trivial handler, over real sockets (what they share is in `listening`), and the built
 //!   program as a person starts it (`server_cli`, `token_cli`).
 //! * `module_*`, `checksum_oracle`, `policy_*`: parts, held against `golang.org/x/mod` and casbin.
-//! * `journal_crash`, `store_crash`, `gateway_crash`: kill -9, then everything is looked at again.
+//! * `journal_crash`, `store_crash`, `gateway_crash`: kill -9, then everything is looked at again; so does `audit_index`,
+//!   beside all else about the index.
 //!
 //! What tests share: `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind` (running processes),
 //! `oracle_process`, `zip_forge`, `dice`.
@@ -24,6 +25,7 @@
 )]
 
 mod answers;
+mod audit_index;
 mod bad_input;
 mod checksum_database;
 mod checksum_oracle;

@@ -71,6 +71,11 @@ impl FromStr for SubjectPattern {
 }
 
 impl SubjectPattern {
+    /// The one subject that matches, if it is only one.
+    pub(super) fn exact(&self) -> Option<&str> {
+        (!self.0.contains('*')).then_some(&*self.0)
+    }
+
     /// Whether the whole subject matches.
     pub fn matches(&self, subject: &str) -> bool {
         let Some((first, rest)) = self.0.split_once('*') else {

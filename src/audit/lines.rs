@@ -10,6 +10,8 @@ use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 
 /// How much is read at once.
 const BLOCK: usize = 256 << 10;
+/// How much is read at first after a jump, which often is for one line.
+const FIRST_BLOCK: usize = 4 << 10;
 
 /// A line, or what is left at the end of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,7 +81,7 @@ impl Extent {
     }
 }
 
-/// Reads lines from the beginning.
+/// Reads lines from the beginning, or from wherever it is told to.
 pub(super) struct Forward {
     file: File,
     /// What has been read and not been passed by: `buffer[from..]` begins at `offset`.
@@ -88,12 +90,28 @@ pub(super) struct Forward {
     offset: u64,
     /// Nothing is read from here on.
     end: u64,
+    /// How much is read at once.
+    block: usize,
 }
 
 impl Forward {
     /// Reads up to `end`, which is any place from the last whole line's end on.
     pub(super) fn new(file: File, end: u64) -> Self {
-        Self { file, buffer: Vec::new(), from: 0, offset: 0, end }
+        Self { file, buffer: Vec::new(), from: 0, offset: 0, end, block: BLOCK }
+    }
+
+    /// Goes on at the line that begins at `offset`, before or behind.
+    pub(super) fn seek(&mut self, offset: u64) {
+        let ahead = offset.checked_sub(self.offset).and_then(|ahead| usize::try_from(ahead).ok());
+        match ahead.filter(|ahead| *ahead <= self.buffer.len() - self.from) {
+            Some(ahead) => self.from += ahead,
+            None => {
+                self.buffer.clear();
+                self.from = 0;
+                self.block = FIRST_BLOCK;
+            }
+        }
+        self.offset = offset;
     }
 
     pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
@@ -134,7 +152,8 @@ impl Forward {
         self.from = 0;
         let kept = self.buffer.len();
         let place = self.offset + kept as u64;
-        let size = usize::try_from(self.end.saturating_sub(place)).map_or(BLOCK, |left| left.min(BLOCK));
+        let size = usize::try_from(self.end.saturating_sub(place)).map_or(self.block, |left| left.min(self.block));
+        self.block = BLOCK.min(self.block * 2);
         self.buffer.resize(kept + size, 0);
         let read = read_at(&self.file, self.buffer.get_mut(kept..).unwrap_or_default(), place);
         self.buffer.truncate(kept + *read.as_ref().unwrap_or(&0));
@@ -149,12 +168,14 @@ pub(super) struct Backward {
     buffer: Vec<u8>,
     live: usize,
     start: u64,
+    /// Nothing is read before this beginning of a line.
+    floor: u64,
 }
 
 impl Backward {
-    /// Begins with the line that ends at `end`.
-    pub(super) fn new(file: File, end: u64) -> Self {
-        Self { file, buffer: Vec::new(), live: 0, start: end }
+    /// Begins with the line that ends at `end`, and ends with the one that begins at `floor`.
+    pub(super) fn between(file: File, floor: u64, end: u64) -> Self {
+        Self { file, buffer: Vec::new(), live: 0, start: end, floor }
     }
 
     pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
@@ -190,7 +211,7 @@ impl Backward {
 
     /// Reads one more block before what is there; zero at the beginning of the file.
     fn fill(&mut self) -> io::Result<usize> {
-        let size = self.start.min(BLOCK as u64);
+        let size = self.start.saturating_sub(self.floor).min(BLOCK as u64);
         let mut block = vec![0; usize::try_from(size).unwrap_or(BLOCK)];
         let from = self.start - size;
         let read = read_at(&self.file, &mut block, from)?;
@@ -238,7 +259,7 @@ mod tests {
         std::fs::write(file.path(), content).unwrap();
         let (open, length) = (|| File::open(file.path()).unwrap(), content.len() as u64);
         let forward = all(Lines::Forward(Forward::new(open(), length)));
-        let mut backward = all(Lines::Backward(Backward::new(open(), length)));
+        let mut backward = all(Lines::Backward(Backward::between(open(), 0, length)));
         backward.reverse();
         (forward, backward)
     }
@@ -275,6 +296,37 @@ mod tests {
         }
     }
 
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_line_can_be_gone_to_and_any_run_of_lines_read_back(
+            lengths in vec(prop_oneof![0..200_usize, 0..20_000_usize, Just(FIRST_BLOCK), Just(BLOCK), Just(MAX_LINE + 1)], 1..12),
+            jumps in vec(any::<prop::sample::Index>(), 1..20),
+        ) {
+            let mut content = Vec::new();
+            for (length, mark) in lengths.into_iter().zip(b'a'..) {
+                content.extend(std::iter::repeat_n(mark, length));
+                content.push(b'\n');
+            }
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &content).unwrap();
+            let (open, expected) = (|| File::open(file.path()).unwrap(), expected(&content));
+            let mut lines = Forward::new(open(), content.len() as u64);
+            for jump in &jumps {
+                let wanted = jump.get(&expected);
+                lines.seek(wanted.0);
+                let line = lines.next().unwrap().unwrap();
+                prop_assert!((line.offset, line.bytes, line.length) == (wanted.0, &*wanted.1, wanted.2));
+            }
+            let (a, b) = (jumps[0].index(expected.len()), jumps[jumps.len() - 1].index(expected.len()));
+            let run = &expected[a.min(b)..=a.max(b)];
+            let end = run[run.len() - 1].0 + run[run.len() - 1].2;
+            let mut back = all(Lines::Backward(Backward::between(open(), run[0].0, end)));
+            back.reverse();
+            prop_assert!(back == run);
+        }
+    }
+
     #[test]
     fn a_file_can_be_trusted_up_to_its_last_newline() {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -297,7 +349,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let open = || File::open(file.path()).unwrap();
         std::fs::write(file.path(), "one\ntw").unwrap();
-        let (mut forward, mut backward) = (Forward::new(open(), 8), Backward::new(open(), 8));
+        let (mut forward, mut backward) = (Forward::new(open(), 8), Backward::between(open(), 0, 8));
         assert_eq!(forward.next().unwrap().unwrap().bytes, b"one");
         assert!(!forward.next().unwrap().unwrap().whole);
         assert!(backward.next().is_err());

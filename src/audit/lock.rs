@@ -1,4 +1,5 @@
-//! One journal has one writer: an advisory lock on `journal.lock`, held as long as the journal is open.
+//! One journal has one writer: an advisory lock on `journal.lock`, held as long as the journal is open. The index beside
+//! it has a lock of its own.
 //!
 //! The file holds the writer's process id, only so that the error of a second one can name it; the kernel's lock
 //! decides, and dies with its holder. Readers take no lock.
@@ -21,7 +22,12 @@ pub(super) struct WriterLock {
 impl WriterLock {
     /// Takes the lock of the journal in `dir`, or says who has it.
     pub(super) fn take(dir: &Path) -> Result<Self, AuditError> {
-        let path = dir.join("journal.lock");
+        Self::take_file(dir, "journal.lock")
+    }
+
+    /// Takes the lock that is the file `name` in `dir`.
+    pub(super) fn take_file(dir: &Path, name: &str) -> Result<Self, AuditError> {
+        let path = dir.join(name);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)

@@ -1,16 +1,22 @@
-//! Finding records: a scan of the segments, in bounded memory, while the server may be writing.
+//! Finding records: the segments are read, in bounded memory, while the server may be writing, and an index says which
+//! lines need not be.
 //!
-//! Segments are taken as they are listed at the beginning, each as far as its last newline when its turn comes. Records that are appended during the scan may or may not be
-//! found. Times are not in strict order within a journal (threads race, clocks are set), so a scan never ends early on
-//! account of a time.
+//! Segments are taken as they are listed at the beginning, each as far as its last newline when its turn comes. Records
+//! that are appended meanwhile may or may not be found. Times are not in strict order within a journal (threads race,
+//! clocks are set), so nothing ends early on account of a time.
+//!
+//! INVARIANT: [`search`] finds what [`scan`] finds, in the same order, flaws included. The index only says where to read;
+//! what it does not cover, or cannot say any more, is read, and the filter judges every line.
 
 use super::{
     AuditError, Entry, EntryError, Filter,
+    index::{Backlog, Guide, IndexError, Lookup, Piece, Window},
     lines::{Backward, Extent, Forward, Line, Lines},
     segment::{name, numbers},
 };
 use std::{
     fmt,
+    fs::File,
     io::{self, ErrorKind, Read},
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -83,17 +89,32 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// What a scan has read.
+/// What a scan or search has found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Summary {
     /// Records that the filter admitted.
     pub matched: u64,
-    /// Records read.
+    /// Records read, or passed over because the index says that they do not match.
     pub records: u64,
     /// Segments begun.
     pub segments: u64,
     /// Flaws met.
     pub flaws: u64,
+}
+
+/// How an index served a search.
+#[derive(Debug, Default)]
+pub struct Reach {
+    /// How far it was behind when the search began.
+    pub backlog: Backlog,
+    /// Records that were read because it does not cover them.
+    pub read: u64,
+    /// Segments that are no longer those that were indexed; they were read.
+    pub unfit: u64,
+    /// No condition is one that an index can say anything about: everything was read.
+    pub useless: bool,
+    /// What went wrong with it; from there on the journal was read.
+    pub fault: Option<IndexError>,
 }
 
 /// Scans the journal in `dir` and hands over what it comes upon, until the end or until `found` breaks.
@@ -107,18 +128,38 @@ pub fn scan(
     order: Order,
     found: &mut dyn FnMut(Finding<'_>) -> ControlFlow<()>,
 ) -> Result<Summary, AuditError> {
-    let numbers = numbers(dir).map_err(AuditError::file("list", dir))?;
-    let size = |number: &u64| std::fs::metadata(dir.join(name(*number))).map_or(0, |metadata| metadata.len());
-    let mut scan = Scan {
-        filter,
-        order,
-        found,
-        progress: Progress { done: 0, total: numbers.iter().map(size).sum() },
-        summary: Summary::default(),
+    Scan::of(dir, filter, order, None, found).map(|scan| scan.summary)
+}
+
+/// Finds the same as [`scan`], reading only what the index does not rule out.
+///
+/// # Errors
+///
+/// As [`scan`]; what is wrong with the index is in the [`Reach`].
+pub fn search(
+    dir: &Path,
+    index: &Lookup,
+    filter: &Filter,
+    order: Order,
+    found: &mut dyn FnMut(Finding<'_>) -> ControlFlow<()>,
+) -> Result<(Summary, Reach), AuditError> {
+    let guide = match index.guide(filter) {
+        Ok(guide) => guide,
+        Err(fault) => {
+            let summary = scan(dir, filter, order, found)?;
+            return Ok((summary, Reach { read: summary.records, fault: Some(fault), ..Reach::default() }));
+        }
     };
-    // A break is the caller's wish, not an error.
-    let _ = scan.journal(dir, &numbers);
-    Ok(scan.summary)
+    if guide.is_useless() {
+        let summary = scan(dir, filter, order, found)?;
+        return Ok((
+            summary,
+            Reach { useless: true, read: summary.records, backlog: guide.backlog, ..Reach::default() },
+        ));
+    }
+    let Scan { guide, summary, read, .. } = Scan::of(dir, filter, order, Some(guide), found)?;
+    let reach = guide.map(|Guide { backlog, unfit, fault, .. }| Reach { backlog, read, unfit, useless: false, fault });
+    Ok((summary, reach.unwrap_or_default()))
 }
 
 /// How many bytes lie between two reports of progress.
@@ -130,9 +171,54 @@ struct Scan<'a> {
     found: &'a mut dyn FnMut(Finding<'_>) -> ControlFlow<()>,
     progress: Progress,
     summary: Summary,
+    /// What the index says; none: everything is read.
+    guide: Option<Guide<'a>>,
+    /// Records that were read one after the other.
+    read: u64,
 }
 
-impl Scan<'_> {
+/// A segment as it is being read.
+struct Reading<'p> {
+    path: &'p Path,
+    number: u64,
+    file: File,
+    /// The end of its last whole line.
+    end: u64,
+}
+
+impl Reading<'_> {
+    fn forward(&self, from: u64, end: u64) -> io::Result<Forward> {
+        let mut lines = Forward::new(self.file.try_clone()?, end);
+        lines.seek(from);
+        Ok(lines)
+    }
+
+    fn lines(&self, order: Order, from: u64, end: u64) -> io::Result<Lines> {
+        Ok(match order {
+            Order::OldestFirst => Lines::Forward(self.forward(from, end)?),
+            Order::NewestFirst => Lines::Backward(Backward::between(self.file.try_clone()?, from, end)),
+        })
+    }
+}
+
+impl<'a> Scan<'a> {
+    /// Goes through the whole journal.
+    fn of(
+        dir: &Path,
+        filter: &'a Filter,
+        order: Order,
+        guide: Option<Guide<'a>>,
+        found: &'a mut dyn FnMut(Finding<'_>) -> ControlFlow<()>,
+    ) -> Result<Self, AuditError> {
+        let numbers = numbers(dir).map_err(AuditError::file("list", dir))?;
+        let size = |number: &u64| std::fs::metadata(dir.join(name(*number))).map_or(0, |metadata| metadata.len());
+        let progress = Progress { done: 0, total: numbers.iter().map(size).sum() };
+        let mut scan = Self { filter, order, found, progress, summary: Summary::default(), guide, read: 0 };
+        // A break is the caller's wish, not an error.
+        let _ = scan.journal(dir, &numbers);
+        Ok(scan)
+    }
+
     fn journal(&mut self, dir: &Path, numbers: &[u64]) -> ControlFlow<()> {
         let last = numbers.last().copied();
         let mut ordered = numbers.to_vec();
@@ -144,7 +230,7 @@ impl Scan<'_> {
             if let Some(former) = former.replace(number) {
                 self.gap(dir, former, number)?;
             }
-            self.segment(&dir.join(name(number)), Some(number) == last)?;
+            self.segment(&dir.join(name(number)), number, Some(number) == last)?;
         }
         ControlFlow::Continue(())
     }
@@ -158,7 +244,7 @@ impl Scan<'_> {
         self.flaw(Flaw::Missing { path: dir.join(name(expected)) })
     }
 
-    fn segment(&mut self, path: &Path, is_last: bool) -> ControlFlow<()> {
+    fn segment(&mut self, path: &Path, number: u64, is_last: bool) -> ControlFlow<()> {
         self.summary.segments += 1;
         let Extent { file, end, length } = match Extent::of(path) {
             Ok(extent) => extent,
@@ -176,38 +262,115 @@ impl Scan<'_> {
             offset: end,
             reason: EntryError::Damaged("the line is not finished".into()),
         });
+        let indexed = self.guide.as_mut().map_or(0, |guide| guide.indexed(number, &file)).min(end);
+        let reading = Reading { path, number, file, end };
         match self.order {
             Order::OldestFirst => {
-                self.lines(path, Lines::Forward(Forward::new(file, end)))?;
+                let at = self.windows_up(&reading, indexed)?;
+                self.lines(&reading, at, end)?;
                 unfinished.map_or(ControlFlow::Continue(()), |flaw| self.flaw(flaw))
             }
             Order::NewestFirst => {
                 unfinished.map_or(ControlFlow::Continue(()), |flaw| self.flaw(flaw))?;
-                self.lines(path, Lines::Backward(Backward::new(file, end)))
+                self.lines(&reading, indexed, end)?;
+                let at = self.windows_down(&reading, indexed)?;
+                self.lines(&reading, 0, at)
             }
         }
     }
 
-    fn lines(&mut self, path: &Path, mut lines: Lines) -> ControlFlow<()> {
+    /// Reads what the index says, from the segment's beginning on; returns where it had nothing more to say.
+    fn windows_up(&mut self, reading: &Reading<'_>, indexed: u64) -> ControlFlow<(), u64> {
+        let mut at = 0;
+        while at < indexed
+            && let Some(window) = self.guide.as_mut().and_then(|guide| guide.from(reading.number, at))
+        {
+            self.window(reading, &window)?;
+            at = window.end;
+        }
+        ControlFlow::Continue(at)
+    }
+
+    /// The same from the end of what is indexed back; returns up to where everything has to be read.
+    fn windows_down(&mut self, reading: &Reading<'_>, indexed: u64) -> ControlFlow<(), u64> {
+        let mut at = indexed;
+        while at > 0
+            && let Some(window) = self.guide.as_mut().and_then(|guide| guide.before(reading.number, at))
+        {
+            self.window(reading, &window)?;
+            at = window.start;
+        }
+        ControlFlow::Continue(at)
+    }
+
+    fn window(&mut self, reading: &Reading<'_>, window: &Window) -> ControlFlow<()> {
+        match self.order {
+            Order::OldestFirst => self.pieces(reading, window.pieces.iter())?,
+            Order::NewestFirst => self.pieces(reading, window.pieces.iter().rev())?,
+        }
+        self.summary.records += window.records;
+        self.passed(window.end - window.start)
+    }
+
+    fn pieces<'w>(&mut self, reading: &Reading<'_>, pieces: impl Iterator<Item = &'w Piece>) -> ControlFlow<()> {
+        let path = reading.path;
+        let mut single = match reading.forward(0, reading.end) {
+            Ok(lines) => lines,
+            Err(reason) => return self.flaw(Flaw::Unreadable { path: path.into(), reason }),
+        };
+        for piece in pieces {
+            match piece {
+                Piece::Line(place) => {
+                    single.seek(*place);
+                    match single.next() {
+                        Ok(Some(line)) => self.line(path, &line, true)?,
+                        Ok(None) => {}
+                        Err(reason) => self.flaw(Flaw::Unreadable { path: path.into(), reason })?,
+                    }
+                }
+                Piece::Run(run) => self.run(reading, run.start, run.end, true)?,
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Reads what the index says nothing about.
+    fn lines(&mut self, reading: &Reading<'_>, from: u64, end: u64) -> ControlFlow<()> {
+        self.run(reading, from, end, false)
+    }
+
+    /// Reads the lines from `from` to `end`; those of a window are counted with it.
+    fn run(&mut self, reading: &Reading<'_>, from: u64, end: u64, in_window: bool) -> ControlFlow<()> {
+        let unreadable = |reason| Flaw::Unreadable { path: reading.path.into(), reason };
+        let mut lines = match reading.lines(self.order, from, end) {
+            Ok(lines) => lines,
+            Err(reason) => return self.flaw(unreadable(reason)),
+        };
         loop {
             let line = match lines.next() {
                 Ok(Some(line)) => line,
                 Ok(None) => return ControlFlow::Continue(()),
-                Err(reason) => {
-                    return self.flaw(Flaw::Unreadable { path: path.into(), reason });
-                }
+                Err(reason) => return self.flaw(unreadable(reason)),
             };
-            let (offset, length) = (line.offset, line.length);
-            match parse(&line) {
-                Ok(entry) => self.record(&entry, line.bytes)?,
-                Err(reason) => self.flaw(Flaw::Line { path: path.into(), offset, reason })?,
+            self.line(reading.path, &line, in_window)?;
+            if !in_window {
+                self.passed(line.length)?;
             }
-            self.passed(length)?;
+        }
+    }
+
+    fn line(&mut self, path: &Path, line: &Line<'_>, in_window: bool) -> ControlFlow<()> {
+        match parse(line) {
+            Ok(entry) => {
+                self.summary.records += u64::from(!in_window);
+                self.read += u64::from(!in_window);
+                self.record(&entry, line.bytes)
+            }
+            Err(reason) => self.flaw(Flaw::Line { path: path.into(), offset: line.offset, reason }),
         }
     }
 
     fn record(&mut self, entry: &Entry, line: &[u8]) -> ControlFlow<()> {
-        self.summary.records += 1;
         if !self.filter.admits(entry) {
             return ControlFlow::Continue(());
         }
@@ -232,7 +395,8 @@ impl Scan<'_> {
     }
 }
 
-fn parse(line: &Line<'_>) -> Result<Entry, EntryError> {
+/// The record that a line is.
+pub(super) fn parse(line: &Line<'_>) -> Result<Entry, EntryError> {
     if line.oversized() {
         return Err(EntryError::Damaged(format!("a line of {} bytes", line.length)));
     }
@@ -245,7 +409,7 @@ fn parse(line: &Line<'_>) -> Result<Entry, EntryError> {
 /// The number of the line that begins at `offset`, from 1; 0 if the file cannot be read any more.
 fn line_number(path: &Path, offset: u64) -> u64 {
     let count = || -> io::Result<u64> {
-        let mut before = std::fs::File::open(path)?.take(offset);
+        let mut before = File::open(path)?.take(offset);
         let mut block = vec![0; 64 << 10];
         let mut lines = 1;
         loop {

@@ -135,7 +135,7 @@ fn a_scan_during_writing_sees_no_flaw_and_no_record_twice() {
 fn a_scan_during_failing_writes_sees_no_flaw() {
     use std::os::unix::fs::FileExt;
     let dir = tempfile::tempdir().unwrap();
-    let file = fs::File::create(dir.path().join(name(1))).unwrap();
+    let file = File::create(dir.path().join(name(1))).unwrap();
     let write = |n: u32, offset: u64| {
         let (torn, whole) =
             (line(&format!("torn-{n:0width$}", width = (n as usize * 31) % 400)), line(&format!("{n:06}")));

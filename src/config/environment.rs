@@ -22,6 +22,7 @@ pub(super) const VARIABLES: &[(&str, &str)] = &[
     ("store.dir", "MODGATE_STORE_DIR"),
     ("store.memory", "MODGATE_STORE_MEMORY"),
     ("audit.dir", "MODGATE_AUDIT_DIR"),
+    ("audit.index", "MODGATE_AUDIT_INDEX"),
     ("log.format", "MODGATE_LOG_FORMAT"),
     ("log.level", "MODGATE_LOG_LEVEL"),
 ];

@@ -206,9 +206,12 @@ fn store(mut section: Section<'_, '_>, directory: PathBuf, mode: &Mode) -> Store
 }
 
 fn audit(mut section: Section<'_, '_>, directory: PathBuf) -> Audit {
+    let seconds = Duration::from_secs;
     let audit = Audit {
         dir: section.path_or("dir", directory),
         segment: section.within("segment", Size(1 << 20), Size(64 << 20), Size(1 << 40)).0,
+        index: section.or("index", true),
+        index_every: section.within("index_every", Duration::from_millis(100), seconds(5), seconds(3600)),
     };
     section.finish();
     audit

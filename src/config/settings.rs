@@ -278,4 +278,8 @@ pub struct Audit {
     pub dir: PathBuf,
     /// Bytes after which a new segment begins.
     pub segment: u64,
+    /// Whether the server keeps an index of it.
+    pub index: bool,
+    /// How long records are gathered to be indexed together.
+    pub index_every: Duration,
 }

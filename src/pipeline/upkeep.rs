@@ -1,12 +1,16 @@
-//! What is done beside the requests: reloading the policy, following the token database, scrubbing the store.
+//! What is done beside the requests: reloading the policy, following the token database, feeding the audit index,
+//! scrubbing the store.
 //!
 //! Each runs on the background runtime or on a thread of its own, and none of them can stop the gateway from serving:
 //! what fails is logged, recorded where it changes what is in force, and tried again.
 
 use super::{Gateway, assembly::Assembled};
 use crate::{
-    audit::Record,
-    config::Settings,
+    audit::{
+        Record,
+        index::{FeedCounters, Feeder},
+    },
+    config::{Audit, Settings},
     policy::ReloadOutcome,
     server::{Dependency, Readiness},
     source::{SourceState, Standing},
@@ -39,6 +43,7 @@ pub struct Upkeep {
     files: Vec<PathBuf>,
     allow_widening: bool,
     watch: Option<Watch>,
+    index: Option<Arc<Feeder>>,
 }
 
 impl Upkeep {
@@ -50,22 +55,24 @@ impl Upkeep {
         if let Some(store) = gateway.holding.store() {
             scrub(background, store.clone());
         }
+        let index = feed_index(&gateway, &settings.audit);
         let policy = &settings.policy;
-        let build = |watch| Self {
+        let build = |watch, index| Self {
             gateway: Arc::clone(&gateway),
             tokens: Arc::clone(&tokens),
             model: policy.model.clone(),
             files: policy.files.clone(),
             allow_widening: policy.allow_widening,
             watch,
+            index,
         };
         let watched = policy.model.iter().chain(&policy.files).cloned().collect::<Vec<_>>();
-        let reloader = build(None);
+        let reloader = build(None, None);
         let watch = watch(&watched, QUIET, move || reloader.reload_policy());
         if let Err(error) = &watch {
             tracing::warn!(%error, "policy files are read again on SIGHUP only");
         }
-        Arc::new(build(watch.ok()))
+        Arc::new(build(watch.ok(), index))
     }
 
     /// The server listens: recorded, and ready as long as these checks say so.
@@ -121,6 +128,10 @@ impl Upkeep {
         if let Err(error) = journal.close() {
             tracing::error!(%error, "the audit journal could not be closed");
         }
+        // Behind the last record, which it then has too.
+        if let Some(index) = &self.index {
+            index.stop();
+        }
     }
 }
 
@@ -168,6 +179,29 @@ fn refresh_tokens(tokens: &Tokens, gateway: &Gateway) {
         tracing::info!(act = name, token = id.as_str(), %subject, "the token database changed");
         gateway.journal.act((gateway.clock)(), name, &format!("{} of {subject}", id.as_str()));
     }
+}
+
+/// Starts feeding the audit index, if there is to be one. Queries do without where it fails.
+fn feed_index(gateway: &Gateway, audit: &Audit) -> Option<Arc<Feeder>> {
+    if !audit.index {
+        return None;
+    }
+    let clock = Arc::clone(&gateway.clock);
+    let started = Feeder::start(gateway.journal.dir(), audit.index_every, move || clock());
+    let feeder =
+        started.inspect_err(|error| tracing::error!(%error, "the audit index is not fed")).ok().map(Arc::new)?;
+    let counted = |read: fn(&FeedCounters) -> u64| {
+        let feeder = Arc::clone(&feeder);
+        move || read(feeder.counters()) as f64
+    };
+    use std::sync::atomic::Ordering::Relaxed;
+    let metrics = &gateway.metrics;
+    metrics.register(Reading::IndexRecords, counted(|counters| counters.indexed.load(Relaxed)));
+    metrics.register(Reading::IndexFailures, counted(|counters| counters.failures.load(Relaxed)));
+    metrics.register(Reading::IndexLagBytes, counted(|counters| counters.behind.load(Relaxed)));
+    let (lagging, clock) = (Arc::clone(&feeder), Arc::clone(&gateway.clock));
+    metrics.register(Reading::IndexLagSeconds, move || lagging.counters().lag(clock()));
+    Some(feeder)
 }
 
 /// Reads the whole store once a day and compares it with its records.

@@ -19,6 +19,14 @@ pub enum Reading {
     JournalFailures,
     /// Times that records could not be brought to the disk; they are tried again.
     JournalSyncFailures,
+    /// Records that the audit index has taken in since the start.
+    IndexRecords,
+    /// Times that the audit index could not be fed; it is tried again.
+    IndexFailures,
+    /// Bytes of the journal that are not indexed yet.
+    IndexLagBytes,
+    /// Seconds since all that was recorded until then was indexed.
+    IndexLagSeconds,
     /// Issued tokens that are neither expired nor revoked.
     ValidTokens,
     /// When the certificate in use expires, in seconds since the epoch.
@@ -45,6 +53,12 @@ impl Reading {
             Self::JournalFailures => ("journal_failures", true, "Records that could not be kept"),
             Self::JournalSyncFailures => {
                 ("journal_sync_failures", true, "Times that records could not be brought to the disk")
+            }
+            Self::IndexRecords => ("audit_index_records", true, "Records that the audit index has taken in"),
+            Self::IndexFailures => ("audit_index_failures", true, "Times that the audit index could not be fed"),
+            Self::IndexLagBytes => ("audit_index_lag_bytes", false, "Bytes of the journal that are not indexed yet"),
+            Self::IndexLagSeconds => {
+                ("audit_index_lag_seconds", false, "Time since which records may not be indexed yet")
             }
             Self::ValidTokens => ("valid_tokens", false, "Issued tokens neither expired nor revoked"),
             Self::CertificateExpiry => {

@@ -4,7 +4,7 @@
 //! terminal would obey, and CSV no cell that a spreadsheet would run. JSON lines are the journal's own bytes, in which
 //! such characters are escaped already.
 
-use super::Format;
+use super::query::Format;
 use crate::audit::{Entry, could_mislead};
 use comfy_table::{ContentArrangement, Table};
 use std::io::{self, Write};

@@ -1,7 +1,10 @@
 //! Command lines against a small journal.
-use super::*;
-use crate::audit::{Act, Cache, Journal, Record, RuleRef, Settings, Target, could_mislead};
+use super::{query::QueryArgs, *};
+use crate::audit::{
+    Act, Cache, Decision, Journal, Kind, Record, RuleRef, Settings, Target, could_mislead, index::rebuild,
+};
 use clap::Parser;
+use std::io::Write;
 
 #[derive(Parser)]
 struct CommandLine {
@@ -19,8 +22,10 @@ struct Answered {
 
 fn parse(arguments: &[&str]) -> Result<Box<QueryArgs>, clap::Error> {
     let line = ["audit", "query"].iter().chain(arguments);
-    let AuditCommand::Query(query) = CommandLine::try_parse_from(line)?.audit.command;
-    Ok(query)
+    match CommandLine::try_parse_from(line)?.audit.command {
+        AuditCommand::Query(query) => Ok(query),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn try_query(dir: &Path, width: Option<u16>, arguments: &[&str]) -> Result<Answered, AuditQueryError> {
@@ -31,8 +36,17 @@ fn try_query(dir: &Path, width: Option<u16>, arguments: &[&str]) -> Result<Answe
     Ok(Answered { out: text(out), notes: text(notes), flaws: summary.flaws })
 }
 
+/// The answer, which is the same with an index and without one.
 fn query(dir: &Path, arguments: &[&str]) -> Answered {
-    try_query(dir, None, arguments).unwrap()
+    let scanned = try_query(dir, None, &[arguments, &["--no-index"]].concat()).unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    rebuild(copy.path(), &mut |_| {}).unwrap();
+    let found = try_query(copy.path(), None, arguments).unwrap();
+    assert_eq!((&found.out, found.flaws), (&scanned.out, scanned.flaws), "{arguments:?}");
+    scanned
 }
 
 /// Four records, a minute apart from 09:00 on: an act, alice's zip, a stranger's denial, bob's list.
@@ -115,7 +129,7 @@ fn filters_find_what_they_say() {
     for (arguments, expected) in table {
         let answered = query(journal.path(), &[*arguments, &["--json"]].concat());
         assert_eq!(requests(&answered), *expected, "{arguments:?}");
-        assert!(answered.notes.starts_with(&format!("{} of ", expected.len())), "{}", answered.notes);
+        assert!(answered.notes.contains(&format!("\n{} of ", expected.len())), "{}", answered.notes);
     }
 }
 
@@ -221,6 +235,55 @@ fn strict_turns_flaws_into_an_exit_code() {
     std::fs::write(journal.path().join("journal-00000002.jsonl"), "rubbish\n").unwrap();
     assert_eq!(run(&[]), success);
     assert_eq!(run(&["--strict"]), failure);
+}
+
+#[test]
+fn how_the_index_served_is_told() {
+    let journal = journal();
+    let word = |arguments: &[&str]| {
+        let answered = try_query(journal.path(), None, &[&["--json"], arguments].concat()).unwrap();
+        answered.notes.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(word(&[]), "no index: the whole journal was read; `modgate audit reindex` makes one");
+    rebuild(journal.path(), &mut |_| {}).unwrap();
+    assert_eq!(word(&["--request", "r-bob"]), "by the index, which is level with the journal");
+    assert_eq!(word(&["--no-index"]), "without the index: the whole journal was read");
+    assert_eq!(word(&["--status", "4xx"]), "the index knows nothing of these conditions: the whole journal was read");
+    let (more, _) = Journal::open(journal.path(), Settings::default(), Timestamp::UNIX_EPOCH).unwrap();
+    let late = Record::new("2026-11-22T11:59:00Z".parse().unwrap(), Kind::Asked, "user:corp/late");
+    more.append(&late).unwrap();
+    assert_eq!(
+        word(&["--subject", "user:corp/late"]),
+        "by the index, which is 87 bytes (60 s) behind; 1 records were read from the journal"
+    );
+    let segment = journal.path().join("journal-00000001.jsonl");
+    let edited = std::fs::read_to_string(&segment).unwrap().replace("r-bob", "r-bib");
+    std::fs::write(&segment, edited).unwrap();
+    let unfit = word(&["--request", "r-bib"]);
+    assert!(unfit.contains("5 records were read from the journal; 1 segments are not as they were indexed"), "{unfit}");
+    std::fs::write(journal.path().join("index.sqlite"), "rubbish").unwrap();
+    let unusable = word(&["--request", "r-bib"]);
+    assert!(unusable.contains("file is not a database: the whole journal was read; `modgate audit"), "{unusable}");
+}
+
+#[test]
+fn a_rebuild_says_what_it_made() {
+    let journal = journal();
+    let run = |arguments: &[&str]| {
+        let line = ["audit", "reindex"].iter().chain(arguments);
+        let AuditCommand::Reindex(reindex) = CommandLine::try_parse_from(line).unwrap().audit.command else {
+            panic!("another command");
+        };
+        let mut out = Vec::new();
+        let console =
+            Console { out: &mut out, notes: &mut Vec::new(), meter: Meter::Off, terminal: false, width: None };
+        reindex.run(journal.path(), console).map(|()| String::from_utf8(out).unwrap())
+    };
+    assert!(run(&[]).unwrap().starts_with("4 records ("));
+    let made: serde_json::Value = serde_json::from_str(&run(&["--json"]).unwrap()).unwrap();
+    assert_eq!((made["records"].as_u64(), made["shared"].as_bool()), (Some(4), Some(false)));
+    std::fs::remove_dir_all(journal.path()).unwrap();
+    assert!(run(&[]).is_err());
 }
 
 #[test]
