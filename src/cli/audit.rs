@@ -67,6 +67,19 @@ pub enum AuditQueryError {
     Output(#[source] io::Error),
 }
 
+impl AuditQueryError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            // Only whoever keeps it may put another in its place.
+            Self::Index(error) if error.is_damage() => {
+                Some("delete `index.sqlite`: the running server makes another one within seconds".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Runs `modgate audit …` on the journal in `journal_dir`; `now` is what relative times count from.
 ///
 /// The code is 0, also when nothing was found, and 1 with `--strict` if a part of the journal could not be read.

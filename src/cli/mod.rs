@@ -156,7 +156,8 @@ fn run_token(command: TokenCommand) -> Result<ExitCode, Failure> {
 
 fn run_audit(command: &AuditCommand) -> Result<ExitCode, Failure> {
     let settings = command.configured.settings()?;
-    audit::run(&command.audit, &settings.audit.dir, Timestamp::now()).map_err(|error| Failure::because(&error))
+    audit::run(&command.audit, &settings.audit.dir, Timestamp::now())
+        .map_err(|error| Failure::because(&error).hint(error.hint()))
 }
 
 /// The command line as clap has it, for completions.

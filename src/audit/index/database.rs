@@ -1,5 +1,8 @@
 //! The file: opening it for feeding and for asking, and its tables.
 //!
+//! INVARIANT: a file is trusted only where it was made, which it knows by its own inode: a copy that was taken while the
+//! original was written may be half of one state and half of another, and nothing in it would show.
+//!
 //! For asking, a file without a `-wal` beside it is opened as immutable: nobody has it open for writing, and so nothing
 //! is created beside it, and an account that may only read can ask. If it changes all the same, [`Sight`] tells.
 
@@ -8,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use std::{
     fs::{OpenOptions, Permissions},
     io::ErrorKind,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -17,8 +20,7 @@ use std::{
 pub(super) const SCHEMA: i64 = 1;
 
 const TABLES: &str = "
-    CREATE TABLE state (generation INTEGER NOT NULL, terms INTEGER NOT NULL) STRICT;
-    INSERT INTO state VALUES (0, 0);
+    CREATE TABLE state (generation INTEGER NOT NULL, terms INTEGER NOT NULL, inode INTEGER NOT NULL) STRICT;
     CREATE TABLE segment (
         number INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, records INTEGER NOT NULL, checksum INTEGER NOT NULL,
         length INTEGER, modified INTEGER
@@ -62,10 +64,11 @@ pub(super) fn open_to_feed(path: &Path) -> Result<Connection, IndexError> {
         )
         .map_err(&fault)?;
     if schema(&connection).map_err(&fault)? == 0 && is_blank(&connection).map_err(&fault)? {
-        let tables = format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;");
-        connection.execute_batch(&tables).map_err(&fault)?;
+        let inode = inode(path)?;
+        let state = format!("INSERT INTO state VALUES (0, 0, {inode}); PRAGMA user_version = {SCHEMA};");
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} {state} COMMIT;")).map_err(&fault)?;
     }
-    check_schema(&connection, path)?;
+    check(&connection, path)?;
     Ok(connection)
 }
 
@@ -112,7 +115,7 @@ pub(super) fn open_to_ask(path: &Path) -> Result<Option<(Connection, Sight)>, In
     };
     let connection = connection.map_err(&fault)?;
     connection.busy_timeout(Duration::from_secs(1)).map_err(&fault)?;
-    check_schema(&connection, path)?;
+    check(&connection, path)?;
     Ok(Some((connection, Sight { path: path.into(), immutable: (!is_written).then(|| Look::of(&metadata)) })))
 }
 
@@ -139,9 +142,18 @@ fn is_blank(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", (), |row| row.get(0))
 }
 
-fn check_schema(connection: &Connection, path: &Path) -> Result<(), IndexError> {
-    match schema(connection).map_err(IndexError::database(path))? {
-        SCHEMA => Ok(()),
-        found => Err(IndexError::Schema { path: path.into(), found }),
+fn inode(path: &Path) -> Result<i64, IndexError> {
+    let metadata = std::fs::metadata(path).map_err(AuditError::file("read", path))?;
+    Ok(metadata.ino().cast_signed())
+}
+
+/// Whether it has our schema and lies where it was made.
+fn check(connection: &Connection, path: &Path) -> Result<(), IndexError> {
+    let fault = IndexError::database(path);
+    let found = schema(connection).map_err(&fault)?;
+    if found != SCHEMA {
+        return Err(IndexError::Schema { path: path.into(), found });
     }
+    let made: i64 = connection.query_row("SELECT inode FROM state", (), |row| row.get(0)).map_err(&fault)?;
+    if made == inode(path)? { Ok(()) } else { Err(IndexError::Copied { path: path.into() }) }
 }

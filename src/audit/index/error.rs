@@ -23,6 +23,12 @@ pub enum IndexError {
         /// Its `user_version`.
         found: i64,
     },
+    /// The file is a copy, which may have been taken while the original was written.
+    #[error("the index `{}` is a copy, which may not be a good one", path.display())]
+    Copied {
+        /// The index.
+        path: PathBuf,
+    },
     /// Another process keeps this index.
     #[error("the index is kept by {0}")]
     Held(String),
@@ -44,9 +50,9 @@ impl IndexError {
     }
 
     /// Whether only a new file can help.
-    pub(super) fn is_damage(&self) -> bool {
+    pub fn is_damage(&self) -> bool {
         match self {
-            Self::Schema { .. } => true,
+            Self::Schema { .. } | Self::Copied { .. } => true,
             Self::Database { source, .. } => match source {
                 rusqlite::Error::SqliteFailure(error, _) => {
                     matches!(error.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)

@@ -15,7 +15,7 @@
 //! * `term`: the texts that are looked up, each with a number: subjects, modules with versions, rare decisions and kinds.
 //! * `posting`: segment, term, offset of the line. Everything is led by the segment's number. So what is written lies
 //!   together however long the journal is, and a segment is forgotten by one range.
-//! * `state`: `generation`, which changes whenever something was forgotten, and the number of terms.
+//! * `state`: `generation`, which changes whenever something was forgotten; the number of terms; the file's own inode.
 //!
 //! # Invariants
 //!

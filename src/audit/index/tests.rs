@@ -310,18 +310,32 @@ fn a_segment_that_was_edited_without_changing_its_length_is_read() {
 }
 
 #[test]
-fn a_copy_of_a_journal_is_compared_and_trusted() {
-    let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+fn a_segment_that_was_put_back_is_compared_and_trusted() {
+    let dir = tempfile::tempdir().unwrap();
     {
         let journal = journal(dir.path());
         (0..10).for_each(|n| append(&journal, &format!("r{n}")));
     }
     drop(level(dir.path()));
+    let (path, aside) = (dir.path().join(name(1)), dir.path().join("aside"));
+    fs::copy(&path, &aside).unwrap();
+    fs::rename(&aside, &path).unwrap();
+    let reach = agree(dir.path(), &of_request("r4"));
+    assert_eq!((reach.unfit, reach.read), (0, 0));
+}
+
+#[test]
+fn a_copy_of_the_file_is_not_asked_and_is_made_anew() {
+    let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    append(&journal(dir.path()), "r");
+    drop(level(dir.path()));
     for file in [&*name(1), "index.sqlite"] {
         fs::copy(dir.path().join(file), copy.path().join(file)).unwrap();
     }
-    let reach = agree(copy.path(), &of_request("r4"));
-    assert_eq!((reach.unfit, reach.read), (0, 0));
+    assert!(matches!(Lookup::open(copy.path()), Err(IndexError::Copied { .. })));
+    assert!(matches!(Index::open(copy.path()), Ok((_, Some(IndexError::Copied { .. })))));
+    drop(level(copy.path()));
+    assert_eq!(agree(copy.path(), &of_request("r")).read, 0);
 }
 
 #[test]

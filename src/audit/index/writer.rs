@@ -36,8 +36,9 @@ pub struct Index {
     /// Numbers of terms, as of `generation`.
     terms: HashMap<Box<[u8]>, i64, foldhash::fast::RandomState>,
     generation: i64,
-    /// The segment that is being read, by number and inode: its indexed bytes were compared with the file.
-    reading: Option<(u64, u64)>,
+    /// The segment that is being read, whose indexed bytes were compared with the file. It is held open so that no other
+    /// file can get its inode.
+    reading: Option<(u64, File)>,
     lock: Option<WriterLock>,
 }
 
@@ -159,13 +160,16 @@ impl Index {
         limit: usize,
         others_follow: bool,
     ) -> Result<Step, IndexError> {
-        if self.reading != Some((number, metadata.ino())) && !self.fits(number, marks)? {
-            return self.forget(number, "it is not the file that was indexed");
+        if !self.is_reading(number, metadata) {
+            if !self.fits(number, marks)? {
+                return self.forget(number, "it is not the file that was indexed");
+            }
+            let path = self.segment_path(number);
+            self.reading = Some((number, File::open(&path).map_err(AuditError::file("open", path))?));
         }
         if metadata.len() < mark.bytes {
             return self.forget(number, "it was cut");
         }
-        self.reading = Some((number, metadata.ino()));
         let path = self.segment_path(number);
         let batch = match Batch::read(number, &path, *mark, limit) {
             Ok(batch) => batch,
@@ -178,10 +182,15 @@ impl Index {
         Ok(Step::Indexed { records: batch.records(), more: batch.to.look.is_none() || others_follow })
     }
 
+    fn is_reading(&self, number: u64, metadata: &Metadata) -> bool {
+        let of = |(segment, file): &(u64, File)| *segment == number && same_file(file, metadata);
+        self.reading.as_ref().is_some_and(of)
+    }
+
     /// A segment that was read and is no longer the last one is compared once more: from now on only its length and time of
     /// change are looked at.
     fn left_behind(&mut self, numbers: &[u64]) -> Option<u64> {
-        let (number, _) = self.reading?;
+        let number = self.reading.as_ref().map(|(number, _)| *number)?;
         if numbers.last() == Some(&number) {
             return None;
         }
@@ -281,6 +290,10 @@ impl Index {
         );
         emptied.map_err(IndexError::database(&self.path))
     }
+}
+
+fn same_file(file: &File, metadata: &Metadata) -> bool {
+    file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (metadata.dev(), metadata.ino()))
 }
 
 fn take_lock(dir: &Path) -> Result<WriterLock, IndexError> {

@@ -94,10 +94,6 @@ pub(super) enum Word {
 }
 
 impl Word {
-    pub(super) fn of(reach: Reach) -> Self {
-        Self::Asked(reach)
-    }
-
     /// One line. `now` is what the index is behind of.
     pub(super) fn tell(&self, now: Timestamp) -> String {
         let again = "`modgate audit reindex` makes it anew";

@@ -106,23 +106,17 @@ impl QueryArgs {
         let limit = self.limit.map_or(u64::MAX, NonZeroU64::get);
         let mut answer = Answer::new(console, self.format(), limit);
         let order = self.order();
-        let (summary, word) = match self.index(dir) {
-            Ok(index) => {
+        let index = if self.no_index { Err(Word::Unwanted) } else { Lookup::open(dir).map_err(Word::Unusable) };
+        let (summary, word) = match index {
+            Ok(Some(index)) => {
                 let (summary, reach) = search(dir, &index, &filter, order, &mut |finding| answer.take(finding))?;
-                (summary, Word::of(reach))
+                (summary, Word::Asked(reach))
             }
+            Ok(None) => (scan(dir, &filter, order, &mut |finding| answer.take(finding))?, Word::None),
             Err(word) => (scan(dir, &filter, order, &mut |finding| answer.take(finding))?, word),
         };
         answer.end(&summary, self.limit.is_some(), &word.tell(now)).map_err(AuditQueryError::Output)?;
         Ok(summary)
-    }
-
-    /// The index, or why there is none to ask.
-    fn index(&self, dir: &Path) -> Result<Lookup, Word> {
-        if self.no_index {
-            return Err(Word::Unwanted);
-        }
-        Lookup::open(dir).map_err(Word::Unusable)?.ok_or(Word::None)
     }
 
     fn filter(&self, now: Timestamp) -> Result<Filter, AuditQueryError> {
