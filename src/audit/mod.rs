@@ -17,12 +17,15 @@
 //! # Reading order
 //!
 //! [`Record`] is what is written and [`Entry`] what is read; [`Journal`] appends, [`scan`] finds, and [`search`] finds with an
-//! [`index`], which is derived from the segments and lies beside them. What is deliberately elsewhere: the pipeline decides when to record what, the server exports [`Counters`], `cli/audit.rs` prints. This
-//! module takes plain values and knows no principal, policy or target. A tree over the records is not built yet.
+//! [`index`], which is derived from the segments and lies beside them.
+//!
+//! What is deliberately elsewhere: the pipeline decides when to record what, the server exports [`Counters`], `cli/audit.rs`
+//! prints. This module takes plain values and knows no principal, policy or target. A tree over the records is not built yet.
 
 mod entry;
 mod error;
 mod filter;
+mod finding;
 mod head;
 pub mod index;
 mod journal;
@@ -38,9 +41,10 @@ mod sync;
 pub use entry::{Entry, EntryError};
 pub use error::AuditError;
 pub use filter::{Filter, ModulePattern, StatusPattern, SubjectPattern};
+pub use finding::{Finding, Flaw, Order, Progress, Reach, Summary};
 pub use journal::{Counters, Journal, Settings};
 pub use json::could_mislead;
-pub use query::{Finding, Flaw, Order, Progress, Reach, Summary, scan, search};
+pub use query::{scan, search};
 pub use record::{Act, Cache, Decision, Kind, Record, RuleRef, SCHEMA, Target};
 pub use repair::Repair;
 pub use segment::MAX_LINE;

@@ -10,8 +10,8 @@ use super::{
     database::{self, Sight},
     mark::Mark,
     plan::Plan,
+    rows::{generation, marks},
     term::FLAW,
-    writer::{generation, marks},
 };
 use rusqlite::{Connection, params};
 use std::{

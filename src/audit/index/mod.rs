@@ -22,7 +22,7 @@
 //! INVARIANT: the rows of a batch and the cursor behind it (`segment.bytes`) are committed together, and only if the cursor
 //! is still where the batch began. So a record is never indexed twice or left out, whoever is killed and however many feed.
 //!
-//! INVARIANT: an answer is complete. A segment is looked up only if its bytes are those that were indexed ([`Mark`]); what
+//! INVARIANT: an answer is complete. A segment is looked up only if its bytes are those that were indexed (`mark.rs`); what
 //! lies behind the cursor, and every segment that does not fit, is read from the journal; a fault of the index on the way
 //! has the rest read.
 //!
@@ -42,6 +42,7 @@ mod lookup;
 mod mark;
 mod plan;
 mod rebuild;
+mod rows;
 mod term;
 mod writer;
 
