@@ -31,7 +31,8 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE term (key BLOB PRIMARY KEY, id INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE posting (
-        segment INTEGER NOT NULL, term INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (segment, term, place)
+        segment INTEGER NOT NULL, bucket INTEGER NOT NULL, term INTEGER NOT NULL, place INTEGER NOT NULL,
+        PRIMARY KEY (segment, bucket, term, place)
     ) STRICT, WITHOUT ROWID;
 ";
 

@@ -10,7 +10,7 @@ use super::{
     database::{self, Sight},
     mark::Mark,
     plan::Plan,
-    rows::{generation, marks},
+    rows::{generation, marks, places},
     term::FLAW,
 };
 use rusqlite::{Connection, params};
@@ -106,7 +106,7 @@ pub(in crate::audit) struct Guide<'a> {
 }
 
 /// So many stretches are looked up at once, which bounds what is held in memory.
-const WINDOW: i64 = 8;
+const WINDOW: i64 = if cfg!(test) { 2 } else { 8 };
 
 struct Stretch {
     range: Range<u64>,
@@ -265,15 +265,6 @@ fn clamp(connection: &Connection, number: u64, mark: &Mark, stretches: &mut Vec<
         last.records = mark.records.saturating_sub(before.cast_unsigned());
     }
     Ok(())
-}
-
-/// The lines of a range that have a term.
-fn places(connection: &Connection, number: u64, term: i64, range: &Range<u64>) -> rusqlite::Result<Vec<u64>> {
-    let text = "SELECT place FROM posting WHERE segment = ?1 AND term = ?2 AND place >= ?3 AND place < ?4";
-    let mut statement = connection.prepare_cached(text)?;
-    let values = [number.cast_signed(), term, range.start.cast_signed(), range.end.cast_signed()];
-    let rows = statement.query_map(values, |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?;
-    rows.collect()
 }
 
 /// Runs, and lines outside of them, in ascending order.

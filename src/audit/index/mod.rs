@@ -13,8 +13,8 @@
 //!   time of change when its last whole line had been indexed.
 //! * `stretch`: a run of some thousand lines, and the earliest and latest time in it. A condition on time chooses stretches.
 //! * `term`: the texts that are looked up, each with a number: subjects, modules with versions, rare decisions and kinds.
-//! * `posting`: segment, term, offset of the line. Everything is led by the segment's number. So what is written lies
-//!   together however long the journal is, and a segment is forgotten by one range.
+//! * `posting`: segment, bucket (which 4 MiB of it), term, offset of the line. All that is written at a time lies in one or
+//!   two buckets, on few pages, however long the journal is; and a segment is forgotten by one range.
 //! * `state`: `generation`, which changes whenever something was forgotten; the number of terms; the file's own inode.
 //!
 //! # Invariants

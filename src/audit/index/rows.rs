@@ -5,10 +5,15 @@ use super::{
     mark::{Look, Mark},
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
 
-/// A stretch takes further batches until it has so many records.
-const STRETCH: i64 = 4096;
+/// A stretch takes further batches until it has so many records. Few in tests, whose journals are small.
+const STRETCH: i64 = if cfg!(test) { 4 } else { 4096 };
+/// A bucket is 4 MiB of a segment.
+const BUCKET_BITS: u32 = if cfg!(test) { 10 } else { 22 };
 
 /// Texts of terms with their numbers.
 pub(super) type Numbers = HashMap<Box<[u8]>, i64, foldhash::fast::RandomState>;
@@ -100,11 +105,33 @@ pub(super) fn write_postings(transaction: &Transaction<'_>, batch: &Batch, numbe
     let mut postings: Vec<(i64, i64)> = postings.collect();
     postings.sort_unstable();
     postings.dedup();
-    let mut statement = transaction.prepare_cached("INSERT INTO posting (segment, term, place) VALUES (?1, ?2, ?3)")?;
+    let text = "INSERT INTO posting (segment, bucket, term, place) VALUES (?1, ?2, ?3, ?4)";
+    let mut statement = transaction.prepare_cached(text)?;
     for (term, place) in postings {
-        statement.execute([batch.segment.cast_signed(), term, place])?;
+        statement.execute([batch.segment.cast_signed(), place >> BUCKET_BITS, term, place])?;
     }
     Ok(())
+}
+
+/// The lines of a range that have a term, in ascending order.
+pub(super) fn places(
+    connection: &Connection,
+    number: u64,
+    term: i64,
+    range: &Range<u64>,
+) -> rusqlite::Result<Vec<u64>> {
+    let text = "SELECT place FROM posting
+                WHERE segment = ?1 AND bucket = ?2 AND term = ?3 AND place >= ?4 AND place < ?5";
+    let mut statement = connection.prepare_cached(text)?;
+    let (segment, from, to) = (number.cast_signed(), range.start.cast_signed(), range.end.cast_signed());
+    let mut places = Vec::new();
+    for bucket in from >> BUCKET_BITS..=to >> BUCKET_BITS {
+        let rows = statement.query_map([segment, bucket, term, from, to], |row| row.get::<_, i64>(0))?;
+        for place in rows {
+            places.push(place?.cast_unsigned());
+        }
+    }
+    Ok(places)
 }
 
 /// Lengthens the last stretch of the segment, or begins another.
