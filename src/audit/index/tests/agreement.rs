@@ -13,6 +13,8 @@ const DECISIONS: [Decision; 5] =
 fn written() -> impl Strategy<Value = Written> {
     let damage = prop_oneof![11 => Just(None), 1 => select(vec![Some("rubbish"), Some(""), Some("{\"v\":9}")])];
     let names = (select(&SUBJECTS[..]), select(&MODULES[..]), select(&VERSIONS[..]), select(&VERSIONS[..]));
+    let nothing = select(&SUBJECTS[..]).prop_map(|subject| (subject, "", "", ""));
+    let names = prop_oneof![3 => names, 1 => nothing];
     (names, 0..9_u8, 0..100_i64, select(&KINDS[..]), select(&DECISIONS[..]), damage).prop_map(
         |((subject, module, version, query), request, second, kind, decision, damage)| Written {
             subject,
