@@ -1,19 +1,25 @@
-//! What judging an issued token costs on the hit path: header to principal, with 1 and 1,000 tokens known.
+//! What judging a credential costs on the hit path, header to principal: an issued token with 1 and 1,000 tokens known, and
+//! a JWT of 1 KiB that is remembered, beside one that is refused for its signature.
 //!
 //! ```text
 //! cargo run -p auth --example hit_path --release
 //! ```
 //!
-//! Prints the least and the median of 51 rounds, in nanoseconds per call; the least is what an idle machine would show. The figure stands in docs/adr/0004-issued-tokens.md.
+//! Prints the least and the median of 51 rounds, in nanoseconds per call; the least is what an idle machine would show. The figures
+//! stand in docs/adr/0004-issued-tokens.md and docs/adr/0010-jwt.md.
 
 use std::error::Error;
 use std::hint::black_box;
 use std::io::{self, Write};
 use std::time::Instant;
 
-use auth::{Authenticator, Grant, Kind, Ledger, Outcome, Presented, RANDOM_BYTES, Scratch, Tokens};
+use auth::{
+    Algorithm, Authenticator, Grant, Issuer, IssuerSettings, Issuers, KeyFile, Kind, Ledger, Outcome, Presented,
+    RANDOM_BYTES, Scratch, Tokens,
+};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 
 const ROUNDS: usize = 51;
@@ -28,6 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let [header, token, unknown] = house.figures()?;
         writeln!(output, "{tokens:>8} {header:>14} {token:>14} {unknown:>14}")?;
     }
+    writeln!(output, "\n{:>8} {:>14} {:>14} {:>14}", "JWT", "Basic ns", "Bearer ns", "refused ns")?;
+    let office = Office::with(directory.path())?;
+    let [basic, bearer, refused] = office.figures()?;
+    writeln!(output, "{:>8} {basic:>14} {bearer:>14} {refused:>14}", office.token.len())?;
     Ok(())
 }
 
@@ -55,7 +65,8 @@ impl House {
         }
         let known = auth::TokenText::mint(&random(tokens)).expose().to_owned();
         let unknown = auth::TokenText::mint(&random(0)).expose().to_owned();
-        let authenticator = Authenticator::new(Tokens::over(ledger)?.into());
+        let issuers = Issuers::new(Vec::new(), &[0; 32]);
+        let authenticator = Authenticator::new(Tokens::over(ledger)?.into(), issuers.into());
         Ok(Self { authenticator, known, unknown, now })
     }
 
@@ -80,6 +91,70 @@ impl House {
             }),
         ])
     }
+}
+
+/// One issuer, and a token of its of about 1 KiB.
+struct Office {
+    authenticator: Authenticator,
+    token: String,
+    forged: String,
+    now: Timestamp,
+}
+
+impl Office {
+    fn with(directory: &std::path::Path) -> Result<Self, Box<dyn Error>> {
+        let (now, pair) = (Timestamp::now(), Ed25519KeyPair::generate()?);
+        let keys = directory.join("keys.json");
+        let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+        std::fs::write(&keys, format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"1","x":"{x}"}}"#))?;
+        let second = now.as_second();
+        let groups: Vec<_> = (0..30).map(|number| format!("\"team-{number:04}\"")).collect();
+        let claims = format!(
+            r#"{{"iss":"https://a.example","aud":"modgate","sub":"alice","exp":{},"nbf":{second},"groups":[{}]}}"#,
+            second + 3600,
+            groups.join(",")
+        );
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let signed = format!("{}.{}", part(r#"{"alg":"EdDSA","kid":"1","typ":"JWT"}"#), part(&claims));
+        let signature = |of: &str| URL_SAFE_NO_PAD.encode(pair.sign(of.as_bytes()).as_ref());
+        let (token, forged) =
+            (format!("{signed}.{}", signature(&signed)), format!("{signed}.{}", signature("another")));
+        let issuers = Issuers::new(vec![Issuer::read(settings(KeyFile::Public(keys))?)?], &[7; 32]);
+        let tokens = Tokens::over(Ledger::open_or_create(&directory.join("none.db"))?)?;
+        Ok(Self { authenticator: Authenticator::new(tokens.into(), issuers.into()), token, forged, now })
+    }
+
+    /// Basic header to principal; Bearer header to principal; a token with a wrong signature to rejection.
+    fn figures(&self) -> Result<[String; 3], Box<dyn Error>> {
+        let judge = |presented: &Presented<'_>| self.authenticator.authenticate(presented, self.now);
+        if !matches!(judge(&Presented::Jwt(&self.token)), Outcome::Authenticated(_)) {
+            return Err("the JWT is not accepted".into());
+        }
+        let header = |header: &str| {
+            let mut scratch = Scratch::new();
+            let presented = auth::presented([black_box(header.as_bytes())], &mut scratch);
+            black_box(presented.map(|presented| judge(&presented))).ok();
+        };
+        let basic = format!("Basic {}", STANDARD.encode(format!("alice:{}", self.token)));
+        let (bearer, forged) = (format!("Bearer {}", self.token), format!("Bearer {}", self.forged));
+        Ok([rounds(|| header(&basic)), rounds(|| header(&bearer)), rounds(|| header(&forged))])
+    }
+}
+
+fn settings(keys: KeyFile) -> Result<IssuerSettings, Box<dyn Error>> {
+    Ok(IssuerSettings {
+        alias: "corp".parse()?,
+        issuer: "https://a.example".to_owned(),
+        audiences: vec!["modgate".to_owned()],
+        algorithms: vec![Algorithm::EdDsa],
+        keys,
+        types: IssuerSettings::types_of(["JWT"]),
+        leeway: std::time::Duration::ZERO,
+        max_lifetime: None,
+        require_nbf: true,
+        subject_claim: "sub".parse()?,
+        groups_claim: "groups".parse()?,
+    })
 }
 
 fn random(number: u64) -> [u8; RANDOM_BYTES] {

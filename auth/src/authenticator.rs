@@ -1,15 +1,16 @@
 //! Asks the one authenticator that a credential's shape has chosen.
 //!
 //! INVARIANT: no answer leads to another authenticator. A rejected credential is rejected (401); one whose judge cannot
-//! be reached is unavailable (503, never 401: a client that is told 401 throws its credential away). JWTs and
-//! directory passwords have their seats here; until an issuer or a directory can be configured they are rejected,
-//! with a text that says so.
+//! be reached is unavailable (503, never 401: a client that is told 401 throws its credential away). Directory passwords
+//! have their seat here; until a directory can be configured they are rejected, with a text that says so, as are JWTs
+//! where no issuer is configured.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::credential::Presented;
+use crate::jwt::Issuers;
 use crate::principal::Principal;
 use crate::rejection::Rejection;
 use crate::tokens::Tokens;
@@ -25,16 +26,17 @@ pub enum Outcome {
     Unavailable(String),
 }
 
-/// Judges credentials. Shared by all threads; judging a token takes no lock and does no I/O.
+/// Judges credentials. Shared by all threads; judging one does no I/O and waits for nobody.
 pub struct Authenticator {
     anonymous: Arc<Principal>,
     tokens: Arc<Tokens>,
+    issuers: Arc<Issuers>,
 }
 
 impl Authenticator {
-    /// An authenticator of issued tokens.
-    pub fn new(tokens: Arc<Tokens>) -> Self {
-        Self { anonymous: Arc::new(Principal::anonymous()), tokens }
+    /// An authenticator of issued tokens and of the issuers' JWTs.
+    pub fn new(tokens: Arc<Tokens>, issuers: Arc<Issuers>) -> Self {
+        Self { anonymous: Arc::new(Principal::anonymous()), tokens, issuers }
     }
 
     /// Who presented this, at this moment?
@@ -42,7 +44,8 @@ impl Authenticator {
         let judged = match presented {
             Presented::Nothing => Ok(Arc::clone(&self.anonymous)),
             Presented::Token(text) => self.tokens.verify(text, now),
-            Presented::Jwt(_) => Err(Rejection::NoIssuer),
+            Presented::Jwt(_) if self.issuers.is_empty() => Err(Rejection::NoIssuer),
+            Presented::Jwt(text) => self.issuers.verify(text, now).map_err(Rejection::Jwt),
             Presented::Password { .. } => Err(Rejection::NoDirectory),
         };
         match judged {

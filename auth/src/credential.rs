@@ -32,7 +32,7 @@ pub enum Presented<'a> {
     Nothing,
     /// Begins with `mg_`: an issued token, perhaps mistyped.
     Token(&'a str),
-    /// Three base64url parts, the first of them a JSON object.
+    /// Three base64url parts, or the five of an encrypted one, the first of them a JSON object.
     Jwt(&'a str),
     /// Anything else sent as Basic: for the directory. Neither is empty.
     Password {
@@ -171,14 +171,12 @@ fn by_shape(text: &str) -> Option<Presented<'_>> {
 }
 
 /// Three base64url parts, the first of which is a JSON object. The signature may be empty (`alg: none`): such a thing
-/// must be refused as a JWT, not tried as a password.
+/// must be refused as a JWT, not tried as a password. So must an encrypted one (JWE), which has five.
 fn is_jwt(text: &str) -> bool {
-    let mut parts = text.split('.');
-    let (Some(header), Some(claims), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
+    let Some((header, rest)) = text.split_once('.') else {
         return false;
     };
-    [claims, signature].into_iter().all(is_base64url) && is_json_object(header)
+    matches!(rest.split('.').count(), 2 | 4) && rest.split('.').all(is_base64url) && is_json_object(header)
 }
 
 fn is_base64url(part: &str) -> bool {

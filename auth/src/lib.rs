@@ -8,6 +8,8 @@
 //!    a [`Rejection`] (401), or that nobody can tell now (503).
 //! 3. Issued tokens ([`Token`] is their format) are judged by [`Tokens`], a view in memory of the [`Ledger`],
 //!    which is a SQLite file that `modgate token` edits while the server runs.
+//! 4. JWTs are judged by the [`Issuers`] that are configured, each with its keys ([`jwt`]). What was verified is remembered
+//!    for a while by a keyed hash ([`memory`]).
 //!
 //! Time and randomness are arguments everywhere. Secrets have no `Display` and no `Debug`, and the buffers that
 //! held them are wiped. What is deliberately elsewhere: HTTP statuses (the pipeline), what a scope means (the
@@ -16,7 +18,9 @@
 mod authenticator;
 mod credential;
 mod issued;
+mod jwt;
 mod ledger;
+mod memory;
 mod name;
 mod principal;
 mod rejection;
@@ -26,7 +30,12 @@ mod tokens;
 pub use authenticator::{Authenticator, Outcome};
 pub use credential::{Malformed, Presented, Scratch, presented};
 pub use issued::{Grant, Issued, Kind, Standing, Validity};
+pub use jwt::{
+    Algorithm, Alias, AliasError, ClaimPath, ClaimPathError, Issuer, IssuerSettings, Issuers, KeyFile, KeyFileError,
+    Reason, Refusal, Reread, UnknownAlgorithm,
+};
 pub use ledger::{Ledger, LedgerError};
+pub use memory::MEMORY_KEY_BYTES;
 pub use name::{Line, Name, NameError};
 pub use principal::{Method, Principal};
 pub use rejection::Rejection;

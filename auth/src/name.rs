@@ -104,6 +104,22 @@ impl fmt::Display for Line {
     }
 }
 
+/// The most characters of a name that a claim gives.
+const MOST_CLAIMED: usize = 256;
+
+/// Checks what a claim puts behind an issuer: `SUBJECT` in `user:ISSUER/SUBJECT`, `NAME` in `group:ISSUER/NAME`. Unlike a
+/// [`Name`], which people choose here, it is as an issuer spells it, so `/`, `,` and blanks inside may be in it;
+/// nothing that hides, breaks a line or could not be written in a policy.
+pub(crate) fn check_claimed(text: &str) -> Result<(), NameError> {
+    check(text, MOST_CLAIMED, |c| (graphic(c) && c != '"') || c == ' ')?;
+    match text {
+        // A policy has no patterns for names, and must not seem to.
+        "*" => Err(NameError::Character { character: '*', position: 1 }),
+        text if text.starts_with(' ') || text.ends_with(' ') => Err(NameError::Edge),
+        _ => Ok(()),
+    }
+}
+
 fn check(text: &str, most: usize, allowed: impl Fn(char) -> bool) -> Result<(), NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
@@ -150,6 +166,19 @@ mod tests {
         }
         assert_eq!(refused("a/b").to_string(), "`/` at character 2 is not allowed (the issuer stands before it)");
         assert_eq!(refused("a\u{1b}").to_string(), "`\\u{1b}` at character 2 is not allowed");
+    }
+
+    #[test]
+    fn claimed_names_are_what_a_policy_can_say() {
+        for good in
+            ["alice@corp.example", "auth0|12", "eng/platform", "Domain Users, EMEA", "repo:a/b:ref:refs/heads/x"]
+        {
+            assert_eq!(check_claimed(good), Ok(()), "{good}");
+        }
+        assert_eq!(check_claimed(&"é".repeat(256)), Ok(()));
+        for bad in ["", " a", "a ", "*", "a\"b", "a\nb", "a\u{202e}b", "a\u{a0}b", "a\0", &"a".repeat(257)] {
+            assert!(check_claimed(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

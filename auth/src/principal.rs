@@ -12,14 +12,17 @@ pub enum Method {
     Anonymous,
     /// An issued token (`mg_…`).
     Token,
+    /// A JWT of a configured issuer.
+    Jwt,
 }
 
 impl Method {
-    /// The method's name in records: `anonymous` or `token`.
+    /// The method's name in records: `anonymous`, `token` or `jwt`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",
             Self::Token => "token",
+            Self::Jwt => "jwt",
         }
     }
 }
@@ -33,7 +36,7 @@ pub struct Principal {
     pub groups: Arc<[Arc<str>]>,
     /// How it was proved.
     pub method: Method,
-    /// The issued token's id (12 base62), safe to record.
+    /// The issued token's id (12 base62), or the `jti` of a JWT (at most 64 printable ASCII characters); safe to record.
     pub token_id: Option<Arc<str>>,
     /// The token's scope, opaque here; the policy intersects it.
     pub scope: Option<Arc<str>>,

@@ -1,15 +1,17 @@
 //! Why a credential was not accepted: a text for whoever sent it, and a cause for the log.
 //!
 //! INVARIANT: whoever does not hold a token's secret learns nothing about it. An id that was never issued and a
-//! wrong secret for one that was give the same text; expiry and revocation are told only to the holder.
+//! wrong secret for one that was give the same text; expiry and revocation are told only to the holder. A JWT that is
+//! not accepted gives one text whatever is wrong with it: which check failed is worth a lot to whoever forges one.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::jwt::Refusal;
 use crate::token::{TokenError, TokenId};
 
 /// Why a credential was not accepted. Answered 401; no other authenticator is asked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{}", self.inside())]
 pub enum Rejection {
     /// Begins like a token and is none.
@@ -32,6 +34,8 @@ pub enum Rejection {
         /// Since when.
         at: Timestamp,
     },
+    /// A JWT that no configured issuer stands for.
+    Jwt(Refusal),
     /// A JWT, and no issuer of such is configured.
     NoIssuer,
     /// A login and a password, and no directory is configured.
@@ -49,6 +53,9 @@ impl Rejection {
             Self::UnknownId(_) | Self::WrongSecret(_) => format!("the token is not known here\n{RENEW}"),
             Self::Expired { at, .. } => format!("the token expired on {}\n{RENEW}", day(*at)),
             Self::Revoked { at, .. } => format!("the token was revoked on {}\n{RENEW}", day(*at)),
+            Self::Jwt(_) => {
+                "the JWT is not accepted here\nget a new one, and send it as the password in .netrc or as Bearer".to_owned()
+            }
             Self::NoIssuer => "no issuer of JWTs is configured here\nsend a token (mg_…) instead".to_owned(),
             Self::NoDirectory => {
                 "passwords are not accepted here: no directory is configured\nsend a token (mg_…) as the password instead"
@@ -65,8 +72,24 @@ impl Rejection {
             Self::WrongSecret(id) => format!("wrong secret for token `{id}`"),
             Self::Expired { id, at } => format!("token `{id}` expired at {at}"),
             Self::Revoked { id, at } => format!("token `{id}` was revoked at {at}"),
+            Self::Jwt(refusal) => refusal.to_string(),
             Self::NoIssuer => "a JWT was sent and no issuer is configured".to_owned(),
             Self::NoDirectory => "a password was sent and no directory is configured".to_owned(),
+        }
+    }
+
+    /// A stable code for the reason, for logs and records. An unknown id and a wrong secret differ in it, so it is never
+    /// told outside.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Mistyped(_) => "token_mistyped",
+            Self::UnknownId(_) => "token_unknown",
+            Self::WrongSecret(_) => "token_secret",
+            Self::Expired { .. } => "token_expired",
+            Self::Revoked { .. } => "token_revoked",
+            Self::Jwt(refusal) => refusal.reason().code(),
+            Self::NoIssuer => "no_issuer",
+            Self::NoDirectory => "no_directory",
         }
     }
 
@@ -80,7 +103,12 @@ impl Rejection {
     pub fn token_id(&self) -> Option<TokenId> {
         match self {
             Self::Expired { id, .. } | Self::Revoked { id, .. } => Some(*id),
-            Self::Mistyped(_) | Self::UnknownId(_) | Self::WrongSecret(_) | Self::NoIssuer | Self::NoDirectory => None,
+            Self::Mistyped(_)
+            | Self::UnknownId(_)
+            | Self::WrongSecret(_)
+            | Self::Jwt(_)
+            | Self::NoIssuer
+            | Self::NoDirectory => None,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::config::{self, ConfigError, Loaded, Mode, Place, Problem, Settings};
 use crate::pipeline::{Flaw, Plan};
 use crate::policy::Policy;
 use crate::source::Environment;
+use auth::Issuer;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -84,6 +85,8 @@ struct InForce {
     private: Vec<(String, String)>,
     /// The names of the checksum databases and who said so.
     checksum: (Vec<String>, String),
+    /// Alias, `iss`, algorithms and the number of keys of each issuer.
+    issuers: Vec<(String, String, String, usize)>,
     /// How many rules the policy has, and its digest.
     policy: (usize, String),
 }
@@ -131,6 +134,7 @@ impl InForce {
                 plan.databases.iter().map(|database| database.name().0.to_string()).collect(),
                 if by_go { plan.databases_origin.clone() } else { "the configuration".to_owned() },
             ),
+            issuers: plan.issuers.iter().map(issuer).collect(),
             policy: (plan.policy.rules().len(), plan.policy.digest().to_owned()),
         }
     }
@@ -153,6 +157,10 @@ impl InForce {
             (Mode::Forward(_), false) => format!("{} for clients, modules are not verified here", names.join(", ")),
         };
         lines.push(format!("checksum database: {names} (by {origin})"));
+        lines.extend(self.issuers.iter().map(|(alias, iss, algorithms, keys)| {
+            let keys = if *keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") };
+            format!("issuer: {alias} is {iss}, {algorithms}, {keys}")
+        }));
         let (rules, digest) = &self.policy;
         let rules = if *rules == 1 { "1 rule".to_owned() } else { format!("{rules} rules") };
         lines.push(format!("policy: {rules}, digest {digest}"));
@@ -161,14 +169,24 @@ impl InForce {
 
     fn json(&self) -> Value {
         let private = self.private.iter().map(|(pattern, list)| json!({ "pattern": pattern, "list": list }));
+        let issuers = self.issuers.iter().map(|(alias, iss, algorithms, keys)| {
+            json!({ "name": alias, "issuer": iss, "algorithms": algorithms, "keys": keys })
+        });
         json!({
             "mode": if self.mode == Mode::Store { "store" } else { "forward" },
             "upstream": { "list": self.upstream.0, "origin": self.upstream.1 },
             "sources": private.collect::<Vec<_>>(),
             "checksum": { "databases": self.checksum.0, "origin": self.checksum.1 },
+            "issuers": issuers.collect::<Vec<_>>(),
             "policy": { "rules": self.policy.0, "digest": self.policy.1 },
         })
     }
+}
+
+fn issuer(issuer: &Issuer) -> (String, String, String, usize) {
+    let settings = issuer.settings();
+    let algorithms: Vec<_> = settings.algorithms.iter().map(|one| one.as_str()).collect();
+    (settings.alias.to_string(), settings.issuer.clone(), algorithms.join(", "), issuer.key_count())
 }
 
 fn print_text(args: &Args, loaded: Option<&Loaded>, found: &Findings) -> io::Result<()> {

@@ -25,8 +25,8 @@ use std::sync::Arc;
     modgate serve                                          on this machine, nothing configured\n  \
     modgate serve --listen 127.0.0.1:9443                  another port\n  \
     modgate serve --config /etc/modgate/modgate.toml       everything as the file says\n\n\
-    Signals: SIGHUP reads the certificate, the policy and the tokens again; SIGTERM and SIGINT complete the answers\n\
-    under way and end, a second one ends at once.\n\n\
+    Signals: SIGHUP reads the certificate, the policy, the keys of issuers and the tokens again; SIGTERM and SIGINT\n\
+    complete the answers under way and end, a second one ends at once.\n\n\
     Exit codes: 0 ended as told, 1 it could not start or connections were cut, 2 the arguments make no sense.")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -72,6 +72,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         clock: wall_clock(),
         run: u64::from_le_bytes(run),
         stand_in: None,
+        memory_key: random()?,
     };
     let assembled = assemble(&settings, plan, around)?;
     let upkeep = Upkeep::start(&assembled, &settings, background.handle());

@@ -2,6 +2,7 @@
 
 use super::environment;
 use super::forward::{check_upstream, forward};
+use super::issuers::issuers;
 use super::listener::{Around, admin, listen, tls};
 use super::origins::{database, source, upstream};
 use super::place::{ConfigError, InForce, Place, Problem};
@@ -128,6 +129,7 @@ fn settings(mut root: Section<'_, '_>, environment: &BTreeMap<String, String>, f
     let listen =
         listen(root.section("listen"), &Around { tls: tls.is_some(), first_run, public_url: public_url.is_some() });
     let admin = admin(root.section("admin"));
+    let issuers = issuers(root.sections("issuer").unwrap_or_default());
     let policy = policy(root.section("policy"), under("policies"));
     let mode = forward(mode, root.section("forward"));
     let upstream = upstream(root.section("upstream"));
@@ -151,6 +153,7 @@ fn settings(mut root: Section<'_, '_>, environment: &BTreeMap<String, String>, f
         listen,
         tls,
         admin,
+        issuers,
         policy,
         upstream,
         sources,

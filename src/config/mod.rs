@@ -17,6 +17,7 @@
 mod environment;
 mod failures;
 mod forward;
+mod issuers;
 mod list;
 mod listener;
 mod load;

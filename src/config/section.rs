@@ -265,7 +265,8 @@ impl<'a, 'i> Section<'a, 'i> {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
-    fn is_written(&self, key: &str) -> bool {
+    /// Whether anybody wrote it.
+    pub(super) fn is_written(&self, key: &str) -> bool {
         let dotted = self.dotted(key);
         self.option(&dotted).is_some() || self.variable(&dotted).is_some() || self.table.contains_key(key)
     }

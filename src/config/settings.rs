@@ -2,6 +2,7 @@
 
 use super::Secret;
 use crate::telemetry::log;
+use auth::IssuerSettings;
 use http::HeaderName;
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// The admin listener.
     pub admin: Admin,
+    /// Whose JWTs are believed.
+    pub issuers: Vec<IssuerSettings>,
     /// The policy.
     pub policy: Policy,
     /// Where public modules come from.

@@ -16,7 +16,7 @@ use crate::{
     store::{Alarm, Parts, Rules, Store, StoreSettings},
     telemetry::{Metrics, label::Upstream},
 };
-use auth::{Authenticator, Ledger, LedgerError, Principal, Tokens};
+use auth::{Authenticator, Issuers, Ledger, LedgerError, MEMORY_KEY_BYTES, Principal, Tokens};
 use jiff::{SignedDuration, Timestamp};
 use std::{io, path::PathBuf, sync::Arc};
 use tokio::runtime::Handle;
@@ -31,6 +31,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Random, for the request ids of this run.
     pub run: u64,
+    /// Random and secret: keys what is remembered of credentials.
+    pub memory_key: [u8; MEMORY_KEY_BYTES],
     /// For whom a trial asks; `None` on a server.
     pub stand_in: Option<StandIn>,
 }
@@ -78,6 +80,8 @@ pub struct Assembled {
     pub gateway: Arc<Gateway>,
     /// The issued tokens.
     pub tokens: Arc<Tokens>,
+    /// The issuers of JWTs.
+    pub issuers: Arc<Issuers>,
 }
 
 /// Where the issued tokens are.
@@ -92,12 +96,13 @@ pub fn databases_path(settings: &Settings) -> PathBuf {
 
 /// Opens all parts. Blocking.
 pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result<Assembled, AssemblyError> {
-    let Plan { policy, databases, sources, .. } = plan;
+    let Plan { policy, issuers, databases, sources, .. } = plan;
     around.metrics.policy_in_force(policy.digest());
     let metrics = Arc::clone(&around.metrics);
     sources.observe(Box::new(move |error| metrics.upstream(upstream_result(error))));
     let sources = Arc::new(sources);
     let tokens = Arc::new(Tokens::over(Ledger::open_or_create(&tokens_path(settings))?)?);
+    let issuers = Arc::new(Issuers::new(issuers, &around.memory_key));
 
     let segment = audit::Settings { segment_size: settings.audit.segment, ..audit::Settings::default() };
     let (journal, repairs) = Journal::open(&settings.audit.dir, segment, (around.clock)())?;
@@ -122,7 +127,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         },
         public_url,
         contact: settings.contact.clone(),
-        authenticator: Arc::new(Authenticator::new(Arc::clone(&tokens))),
+        authenticator: Arc::new(Authenticator::new(Arc::clone(&tokens), Arc::clone(&issuers))),
         lookout: Lookout::default(),
         stand_in: around.stand_in,
         policy: Arc::new(Live::new(policy)),
@@ -135,7 +140,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         system: Arc::new(Principal { subject: "system".into(), ..Principal::anonymous() }),
         clock: around.clock,
     };
-    Ok(Assembled { gateway: Arc::new(gateway), tokens })
+    Ok(Assembled { gateway: Arc::new(gateway), tokens, issuers })
 }
 
 /// How a request to a source counts.

@@ -36,6 +36,7 @@ impl Gateway {
         let error = match outcome {
             Ok(Outcome::Authenticated(principal)) => return Ok(StandIn::of(self.stand_in.as_ref(), principal)),
             Ok(Outcome::Rejected(rejection)) => {
+                trail.rejected = Some(rejection.code());
                 trail.token = rejection.token_id().map(|id| id.to_string());
                 RequestError::new(Kind::Unauthenticated, rejection.outside()).because(rejection)
             }

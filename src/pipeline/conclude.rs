@@ -77,7 +77,8 @@ impl Gateway {
         if status.is_server_error() {
             tracing::warn!({ REQUEST_ID } = id, subject, %asked, code, %error, "not served");
         } else {
-            tracing::info!({ REQUEST_ID } = id, subject, %asked, code, %error, "refused");
+            let reason = trail.rejected;
+            tracing::info!({ REQUEST_ID } = id, subject, %asked, code, reason, %error, "refused");
         }
         // Absence is told in the source's own words: scripts and people compare them. The id is in the header.
         let id = (error.kind != Kind::Absent).then_some(trail.id.as_str());

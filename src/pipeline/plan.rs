@@ -1,4 +1,4 @@
-//! Reading what the settings name: the policy, the checksum databases, the sources.
+//! Reading what the settings name: the policy, the keys of issuers, the checksum databases, the sources.
 //!
 //! The first half of putting the gateway together. It opens, locks and creates nothing, so `modgate check` does it and
 //! stops, while `modgate serve` goes on with [`assemble`](super::assemble): what one refuses, the other does too.
@@ -13,12 +13,15 @@ use crate::{
     policy::{Policy, PolicyErrors},
     source::{self, Environment, PrivateSource, SettingsError, SourceSettings, Sources, go_setting},
 };
+use auth::{Issuer, KeyFile};
 use std::{fmt, fs};
 
 /// What the gateway will be made of.
 pub struct Plan {
     /// The policy.
     pub policy: Policy,
+    /// Whose JWTs are believed, with their keys.
+    pub issuers: Vec<Issuer>,
     /// What vouches for public modules.
     pub databases: Vec<Database>,
     /// Who named them.
@@ -67,14 +70,17 @@ impl Plan {
     ) -> Result<Self, Vec<Flaw>> {
         let mut flaws = Vec::new();
         let policy = policy.map_err(|errors| flaws.extend(policy_flaws(settings, errors)));
+        let issuers = issuers(settings).map_err(|found| flaws.extend(found));
         let databases = databases(&settings.checksum, environment).map_err(|found| flaws.extend(found));
         let sources = sources(settings, environment, run).map_err(|found| flaws.extend(found));
-        let (Ok(policy), Ok((databases, databases_origin)), Ok(sources)) = (policy, databases, sources) else {
+        let (Ok(policy), Ok(issuers), Ok((databases, databases_origin)), Ok(sources)) =
+            (policy, issuers, databases, sources)
+        else {
             return Err(flaws);
         };
         let ignored = sources.summary().warnings.iter().map(|warning| Flaw::at("upstream.list", warning));
-        let warnings = ignored.chain(uncovered(settings, &policy)).collect();
-        Ok(Self { policy, databases, databases_origin, sources, warnings })
+        let warnings = ignored.chain(uncovered(settings, &policy)).chain(unused_keys(&issuers)).collect();
+        Ok(Self { policy, issuers, databases, databases_origin, sources, warnings })
     }
 
     /// The policy that the settings name.
@@ -97,6 +103,38 @@ fn policy_flaws(settings: &Settings, PolicyErrors(errors): PolicyErrors) -> impl
         let line = error.line.map(|line| format!(":{line}")).unwrap_or_default();
         Flaw { key, message: format!("{}{line}: {}", error.file, error.message), hint: error.hint }
     })
+}
+
+/// Reads the key files of all issuers.
+fn issuers(settings: &Settings) -> Result<Vec<Issuer>, Vec<Flaw>> {
+    let (mut issuers, mut flaws) = (Vec::new(), Vec::new());
+    for (number, one) in settings.issuers.iter().enumerate() {
+        match Issuer::read(one.clone()) {
+            Ok(issuer) => issuers.push(issuer),
+            Err(error) => {
+                let flaw = Flaw::at(key_of(number, &one.keys), format_args!("cannot use the keys in {error}"));
+                flaws.push(Flaw { hint: error.hint().map(str::to_owned), ..flaw });
+            }
+        }
+    }
+    if flaws.is_empty() { Ok(issuers) } else { Err(flaws) }
+}
+
+/// What was left out of key files.
+fn unused_keys(issuers: &[Issuer]) -> Vec<Flaw> {
+    let notes = issuers.iter().enumerate().flat_map(|(number, issuer)| {
+        let keys = &issuer.settings().keys;
+        let flaw = move |note| Flaw::at(key_of(number, keys), format_args!("`{}`: {note}", keys.path().display()));
+        issuer.notes().iter().map(flaw)
+    });
+    notes.collect()
+}
+
+fn key_of(number: usize, keys: &KeyFile) -> String {
+    match keys {
+        KeyFile::Public(_) => format!("issuer.{number}.keys"),
+        KeyFile::Secret(_) => format!("issuer.{number}.secret_file"),
+    }
 }
 
 /// The databases by the settings, or by GOSUMDB as the `go` command would resolve it; and who named them.

@@ -27,6 +27,8 @@ pub(super) struct Trail {
     pub(super) principal: Arc<Principal>,
     /// A token that was proved and is no longer accepted.
     pub(super) token: Option<String>,
+    /// The code of why a credential was not accepted.
+    pub(super) rejected: Option<&'static str>,
     pub(super) ruling: Ruling,
     pub(super) cache: Cache,
     pub(super) source: Option<Arc<str>>,
@@ -87,6 +89,7 @@ impl Trail {
             target: None,
             principal,
             token: None,
+            rejected: None,
             ruling: Ruling::default(),
             cache: Cache::None,
             source: None,

@@ -1,5 +1,5 @@
-//! What is done beside the requests: reloading the policy, following the token database, feeding the audit index,
-//! scrubbing the store.
+//! What is done beside the requests: reloading the policy and the keys of issuers, following the token database, feeding
+//! the audit index, scrubbing the store.
 //!
 //! Each runs on the background runtime or on a thread of its own, and none of them can stop the gateway from serving:
 //! what fails is logged, recorded where it changes what is in force, and tried again.
@@ -21,7 +21,7 @@ use crate::{
     },
     watch::{Watch, watch},
 };
-use auth::{Change, ChangeKind, Refreshed, Tokens};
+use auth::{Change, ChangeKind, Issuers, Refreshed, Reread, Tokens};
 use jiff::Timestamp;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{runtime::Handle, time::MissedTickBehavior};
@@ -39,11 +39,13 @@ const SCRUB_RATE: u64 = 8 << 20;
 pub struct Upkeep {
     gateway: Arc<Gateway>,
     tokens: Arc<Tokens>,
+    issuers: Arc<Issuers>,
     model: Option<PathBuf>,
     files: Vec<PathBuf>,
     allow_widening: bool,
     watch: Option<Watch>,
     index: Option<Arc<Feeder>>,
+    key_watch: Option<Watch>,
 }
 
 impl Upkeep {
@@ -57,22 +59,24 @@ impl Upkeep {
         }
         let index = feed_index(&gateway, &settings.audit);
         let policy = &settings.policy;
-        let build = |watch, index| Self {
+        let build = |watch, key_watch, index| Self {
             gateway: Arc::clone(&gateway),
             tokens: Arc::clone(&tokens),
+            issuers: Arc::clone(&assembled.issuers),
             model: policy.model.clone(),
             files: policy.files.clone(),
             allow_widening: policy.allow_widening,
             watch,
+            key_watch,
             index,
         };
         let watched = policy.model.iter().chain(&policy.files).cloned().collect::<Vec<_>>();
-        let reloader = build(None, None);
+        let reloader = build(None, None, None);
         let watch = watch(&watched, QUIET, move || reloader.reload_policy());
         if let Err(error) = &watch {
             tracing::warn!(%error, "policy files are read again on SIGHUP only");
         }
-        Arc::new(build(watch.ok(), index))
+        Arc::new(build(watch.ok(), watch_keys(&gateway, &assembled.issuers), index))
     }
 
     /// The server listens: recorded, and ready as long as these checks say so.
@@ -94,6 +98,7 @@ impl Upkeep {
     /// SIGHUP: everything is read again.
     pub fn reload(&self) {
         self.reload_policy();
+        reread_keys(&self.issuers, &self.gateway);
         refresh_tokens(&self.tokens, &self.gateway);
     }
 
@@ -137,7 +142,40 @@ impl Upkeep {
 
 impl std::fmt::Debug for Upkeep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Upkeep").field("watching", &self.watch.is_some()).finish_non_exhaustive()
+        f.debug_struct("Upkeep")
+            .field("watching", &(self.watch.is_some(), self.key_watch.is_some()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads key files again when they change; nothing to watch where there are no issuers.
+fn watch_keys(gateway: &Arc<Gateway>, issuers: &Arc<Issuers>) -> Option<Watch> {
+    if issuers.is_empty() {
+        return None;
+    }
+    let (gateway, rereading) = (Arc::clone(gateway), Arc::clone(issuers));
+    watch(&issuers.key_files(), QUIET, move || reread_keys(&rereading, &gateway))
+        .inspect_err(|error| tracing::warn!(%error, "keys of issuers are read again on SIGHUP only"))
+        .ok()
+}
+
+/// INVARIANT (last good stays): as for the policy.
+fn reread_keys(issuers: &Issuers, gateway: &Gateway) {
+    for (issuer, reread) in issuers.reread() {
+        let (act, detail) = match reread {
+            Reread::Unchanged => continue,
+            Reread::Replaced { keys, notes } => {
+                gateway.metrics.reloaded(Reloaded::Keys, Success::Succeeded);
+                tracing::info!(%issuer, keys, notes = notes.join("; "), "keys of the issuer replaced");
+                ("keys.replaced", format!("{issuer}: {keys} keys are in force"))
+            }
+            Reread::Refused(error) => {
+                gateway.metrics.reloaded(Reloaded::Keys, Success::Failed);
+                tracing::error!(%issuer, %error, hint = error.hint(), "keys not replaced, the last good ones stay");
+                ("keys.refused", format!("{issuer}: {error}"))
+            }
+        };
+        gateway.journal.act((gateway.clock)(), act, &detail);
     }
 }
 

@@ -172,6 +172,8 @@ label! {
         Policy = "policy",
         /// The issued tokens, after another process changed them.
         Tokens = "tokens",
+        /// The keys of an issuer of JWTs.
+        Keys = "keys",
     }
 }
 

@@ -52,6 +52,8 @@ fn a_mistyped_token_is_still_a_token() {
 fn a_jwt_is_a_jwt() {
     assert_eq!(read_basic(format!("any:{JWT}")).unwrap(), format!("jwt {JWT}"));
     assert_eq!(read(&[format!("Bearer {JWT}abc").as_bytes()]).unwrap(), format!("jwt {JWT}abc"));
+    assert_eq!(read_basic(format!("any:{JWT}x.y")).unwrap(), format!("password any {JWT}x.y"));
+    assert_eq!(read_basic(format!("any:{JWT}.x.y")).unwrap(), format!("jwt {JWT}.x.y"), "an encrypted one is one too");
     for password in ["a.b.c", "eyJ.e30.x.y", "eyJhbGciOiJub25lIn0.e30", "e3=.a.b", "..", "bnVsbA.e30.x"] {
         assert_eq!(read_basic(format!("alice:{password}")).unwrap(), format!("password alice {password}"));
     }

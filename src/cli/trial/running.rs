@@ -53,7 +53,8 @@ impl Running {
         let background = server::background()?;
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
         let (clock, handle) = (wall_clock(), background.handle().clone());
-        let around = Surroundings { background: handle, metrics: Arc::clone(&metrics), clock, run, stand_in };
+        let (metrics_of, memory_key) = (Arc::clone(&metrics), serve::random()?);
+        let around = Surroundings { background: handle, metrics: metrics_of, clock, run, stand_in, memory_key };
         let assembled = assemble(&settings, plan, around)?;
         let upkeep = Upkeep::start(&assembled, &settings, background.handle());
         let walk = Walk(Arc::clone(&assembled.gateway));
