@@ -108,7 +108,7 @@ impl Office {
         let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
         std::fs::write(&keys, format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"1","x":"{x}"}}"#))?;
         let second = now.as_second();
-        let groups: Vec<_> = (0..30).map(|number| format!("\"team-{number:04}\"")).collect();
+        let groups: Vec<_> = (0..47).map(|number| format!("\"team-{number:04}\"")).collect();
         let claims = format!(
             r#"{{"iss":"https://a.example","aud":"modgate","sub":"alice","exp":{},"nbf":{second},"groups":[{}]}}"#,
             second + 3600,

@@ -106,3 +106,50 @@ impl Memory {
         self.cache.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory_of(token: &str) -> (Memory, Digest) {
+        let memory = Memory::new(&[1; MEMORY_KEY_BYTES]);
+        let digest = memory.digest(token);
+        let principal = Arc::new(Principal::anonymous());
+        memory.remember(digest, Remembered { principal, by: 3, edition: 7, from: 100, until: 200 });
+        (memory, digest)
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// INVARIANT: what was verified with another edition is not found, also before it is forgotten.
+    #[test]
+    fn only_the_edition_in_force_is_found() {
+        let (memory, digest) = memory_of("a");
+        assert!(memory.recall(&digest, at(150), |by| (by == 3).then_some(7)).is_some());
+        assert!(memory.recall(&digest, at(150), |_| Some(8)).is_none());
+        assert!(memory.recall(&digest, at(150), |_| None).is_none());
+        memory.forget(|_| Some(7));
+        assert_eq!(memory.count(), 1);
+        memory.forget(|_| Some(8));
+        assert_eq!(memory.count(), 0);
+    }
+
+    #[test]
+    fn times_are_compared_at_each_look() {
+        let (memory, digest) = memory_of("a");
+        for (second, found) in [(99, false), (100, true), (199, true), (200, false)] {
+            assert_eq!(memory.recall(&digest, at(second), |_| Some(7)).is_some(), found, "{second}");
+        }
+    }
+
+    /// INVARIANT: the hash is keyed, so nobody without the key can tell what it is of.
+    #[test]
+    fn another_key_makes_another_hash() {
+        let digest = |key: u8, text: &str| Memory::new(&[key; MEMORY_KEY_BYTES]).digest(text);
+        assert_eq!(digest(1, "a"), digest(1, "a"));
+        assert_ne!(digest(1, "a"), digest(2, "a"));
+        assert_ne!(digest(1, "a"), digest(1, "b"));
+    }
+}

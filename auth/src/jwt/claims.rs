@@ -49,11 +49,12 @@ fn audience(claims: &Members, ours: &[String]) -> Result<(), Refusal> {
     if listed.iter().any(|one| ours.iter().any(|our| our == one)) {
         return Ok(());
     }
-    let first = listed.first().copied().unwrap_or_default();
-    Err(Refusal::new(
-        Reason::AudienceWrong,
-        format_args!("it is for {} and {} others", Quoted(first), listed.len().saturating_sub(1)),
-    ))
+    let others = match listed.len() {
+        0 | 1 => String::new(),
+        several => format!(" and {} others", several - 1),
+    };
+    let first = Quoted(listed.first().copied().unwrap_or_default());
+    Err(Refusal::new(Reason::AudienceWrong, format_args!("it is for {first}{others}")))
 }
 
 fn window(claims: &Members, settings: &IssuerSettings, now: i64) -> Result<Window, Refusal> {
