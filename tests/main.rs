@@ -1,13 +1,13 @@
 //! The integration tests, as one binary: linking is what takes the time.
 //!
 //! * `walk`, `answers`, `outages`, `faults`, `hostile`, `integrity`, `vouching`, `withheld`, `full_disk`, `probes`, `http2`,
-//!   `bad_input`, `gateway_*`: the built command against an upstream of the tests' own.
+//!   `bad_input`, `jwt`, `gateway_*`: the built command against an upstream of the tests' own.
 //! * `try_cli`: `modgate try` on a developer's machine of the tests' own.
 //! * `go_scripts`: the Go project's own module scripts behind it; `live`: public modules.
 //! * `forward`: the built command in forward mode, before a store without any authentication.
 //! * `server_*`: the listener with a trivial handler, over real sockets (what they share is in `listening`), and the built
 //!   program as a person starts it (`server_cli`, `token_cli`).
-//! * `module_*`, `checksum_oracle`, `policy_*`: parts, held against `golang.org/x/mod` and casbin.
+//! * `module_*`, `checksum_oracle`, `jwt_oracle`, `policy_*`: parts, held against `golang.org/x/mod`, Go's crypto and casbin.
 //! * `journal_crash`, `store_crash`, `gateway_crash`: kill -9, then everything is looked at again; so does `audit_index`,
 //!   beside all else about the index.
 //!
@@ -44,6 +44,8 @@ mod hostile;
 mod http2;
 mod integrity;
 mod journal_crash;
+mod jwt;
+mod jwt_oracle;
 mod listening;
 mod live;
 mod metrics;

@@ -167,7 +167,7 @@ fn reread_keys(issuers: &Issuers, gateway: &Gateway) {
             Reread::Replaced { keys, notes } => {
                 gateway.metrics.reloaded(Reloaded::Keys, Success::Succeeded);
                 tracing::info!(%issuer, keys, notes = notes.join("; "), "keys of the issuer replaced");
-                ("keys.replaced", format!("{issuer}: {keys} keys are in force"))
+                ("keys.replaced", format!("{issuer}: {keys} {} in force", if keys == 1 { "key" } else { "keys" }))
             }
             Reread::Refused(error) => {
                 gateway.metrics.reloaded(Reloaded::Keys, Success::Failed);

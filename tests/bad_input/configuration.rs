@@ -195,6 +195,40 @@ fn secrets_that_cannot_be_used() {
 }
 
 #[test]
+fn issuers_and_their_keys() {
+    let issuer = "[[issuer]]\nname = \"corp\"\nissuer = \"https://corp.example\"\naudience = [\"modgate\"]\n";
+    let private = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    refuse_after(
+        &format!("{HEAD}{issuer}"),
+        &[
+            (
+                "algorithms = [\"RS256\"]\nkeys = \"none\"\n",
+                &["FILE:9:8: cannot use the keys in `", "none`: there is no such file"],
+            ),
+            ("algorithms = [\"RS256\"]\nkeys = \"nonsense\"\n", &["FILE:9:8: ", "neither PEM nor JWKS"]),
+            ("algorithms = [\"RS256\"]\nkeys = \"empty\"\n", &["FILE:9:8: ", "neither PEM nor JWKS"]),
+            (
+                "algorithms = [\"HS256\"]\nsecret_file = \"password\"\n",
+                &["FILE:9:15: ", "it is a secret of 7 bytes, where 32 are the least"],
+            ),
+            ("algorithms = [\"none\"]\nkeys = \"nonsense\"\n", &["FILE:8:15: `issuer.0.algorithms`", "`none`"]),
+            ("algorithms = [\"HS256\"]\nkeys = \"nonsense\"\n", &["FILE:9:8: HS256 takes a secret", "hint: "]),
+        ],
+    );
+    let scene = Scene::new();
+    scene.write("private.pem", &format!("from the issuer\n{private}"));
+    let text = format!("{HEAD}{issuer}algorithms = [\"ES256\"]\nkeys = \"private.pem\"\n");
+    scene.run(&["check"], &text).refused(&["FILE:9:8: ", "private.pem`, line 2: a private key", "hint: openssl pkey"]);
+    scene.write("public.pem", &rcgen::KeyPair::generate().unwrap().public_key_pem());
+    let text = format!("{HEAD}{issuer}algorithms = [\"ES256\", \"EdDSA\"]\nkeys = \"public.pem\"\n");
+    let checked = scene.run(&["check"], &text);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    assert!(checked.stderr.contains("public.pem`: it has no key for EdDSA"), "{}", checked.stderr);
+    let line = "  issuer: corp is https://corp.example, ES256, EdDSA, 1 key\n";
+    assert!(checked.stdout.contains(line), "{}", checked.stdout);
+}
+
+#[test]
 fn checksum_databases() {
     refuse(&[
         ("[[checksum]]\nkey = \"sum.golang.org\"\n", &["FILE:5:7: `checksum.0.key`: expected a key of the form"]),

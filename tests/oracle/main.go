@@ -1,5 +1,6 @@
 // Oracle answers, with golang.org/x/mod, what modgate's own code for module
-// paths, versions, zips, hashes and tiles must answer too.
+// paths, versions, zips, hashes and tiles must answer too; and signs, with the
+// standard library, the tokens that it must accept.
 //
 // It reads one JSON request a line on standard input and writes one JSON
 // answer a line on standard output, in the same order:

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/mod/zip"
 )
 
-// operations by name. Each is one function of x/mod or of the standard
+// operations by name. Each is a function of x/mod or of the standard
 // library, so that what it answers needs no trust in this program.
 var operations = map[string]func(request) answer{
 	"checkpath":       func(q request) answer { return verdict(module.CheckPath(q.A)) },
@@ -43,6 +43,7 @@ var operations = map[string]func(request) answer{
 	"checkzip":        checkZip,
 	"isletter":        isLetter,
 	"fold":            foldRune,
+	"jwt":             signJWT,
 }
 
 func verdict(err error) answer {

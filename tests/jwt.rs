@@ -1,0 +1,264 @@
+//! JWTs at the built gateway: in a netrc and as Bearer, groups that the policy gives roles to, keys that are replaced while it
+//! runs, and tokens that are refused without anybody learning why.
+
+use crate::{
+    gateway::{Gateway, SHIPPED_POLICY, await_that},
+    go_client::GoClient,
+    upstream::Upstream,
+};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+use tempfile::TempDir;
+
+/// The platform team reads `example.test/lib`, and nobody anything else.
+const BY_GROUP: &str = "g, group:corp/eng/platform, role:developer\n\
+                        p, role:developer, example.test/lib, *, read, allow, -, -\n";
+const REFUSED: &str =
+    "the JWT is not accepted here\nget a new one, and send it as the password in .netrc or as Bearer\n";
+const LIST: &str = "/example.test/lib/@v/list";
+
+/// An issuer: its key, and the file in which the gateway finds its public part.
+struct Issuer {
+    directory: TempDir,
+    pair: Ed25519KeyPair,
+}
+
+impl Issuer {
+    fn new() -> Self {
+        let issuer = Self { directory: TempDir::new().unwrap(), pair: Ed25519KeyPair::generate().unwrap() };
+        issuer.publish();
+        issuer
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.path().join("keys.json")
+    }
+
+    /// Puts its key in the place of whatever is in the file.
+    fn publish(&self) {
+        self.put(&json!({"keys": [self.jwk()]}).to_string());
+    }
+
+    fn put(&self, content: &str) {
+        let new = self.directory.path().join("new");
+        fs::write(&new, content).unwrap();
+        fs::rename(new, self.file()).unwrap();
+    }
+
+    fn jwk(&self) -> Value {
+        let x = URL_SAFE_NO_PAD.encode(self.pair.public_key().as_ref());
+        json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": "1", "x": x})
+    }
+
+    /// The table of the configuration.
+    fn config(&self) -> String {
+        format!(
+            "[[issuer]]\nname = \"corp\"\nissuer = \"https://corp.example\"\naudience = [\"modgate\"]\n\
+             algorithms = [\"EdDSA\"]\nkeys = {:?}\ngroups_claim = \"realm.groups\"\n",
+            self.file()
+        )
+    }
+
+    fn sign(&self, header: &Value, claims: &Value) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(header), part(claims));
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(self.pair.sign(signed.as_bytes()).as_ref()))
+    }
+
+    /// A good token with these claims changed.
+    fn token(&self, changes: &Value) -> String {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        self.sign(&header(), &claims)
+    }
+}
+
+fn header() -> Value {
+    json!({"alg": "EdDSA", "typ": "JWT", "kid": "1"})
+}
+
+fn claims() -> Value {
+    let now = Timestamp::now().as_second();
+    json!({
+        "iss": "https://corp.example", "aud": ["modgate"], "sub": "alice@corp.example", "jti": "run-7",
+        "exp": now + 3600, "nbf": now - 10, "iat": now - 10, "realm": {"groups": ["/eng/platform", "staff"]}
+    })
+}
+
+fn upstream() -> Upstream {
+    let upstream = Upstream::start();
+    upstream.module("example.test/lib", "v1.0.0");
+    upstream.module("example.test/other", "v1.0.0");
+    upstream
+}
+
+/// Status and body of a request with these arguments of curl for its credential.
+fn ask(gateway: &Gateway, path: &str, credential: &[&str]) -> (u16, String) {
+    let mut curl = Command::new("curl");
+    curl.args(["-s", "-m", "20", "-w", "\n%{http_code}"]).args(credential);
+    if gateway.certificate().exists() {
+        curl.arg("--cacert").arg(gateway.certificate());
+    }
+    let output = curl.arg(format!("{}{path}", gateway.url())).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (body, status) = text.rsplit_once('\n').unwrap();
+    (status.parse().unwrap(), body.to_owned())
+}
+
+fn bearer(gateway: &Gateway, token: &str) -> (u16, String) {
+    ask(gateway, LIST, &["-H", &format!("Authorization: Bearer {token}")])
+}
+
+fn acts(gateway: &Gateway, name: &str) -> Vec<String> {
+    let records = gateway.records().into_iter().filter(|record| record["act"] == name);
+    records.map(|record| record["detail"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_developer_downloads_with_a_jwt_and_the_group_decides() {
+    let (upstream, issuer) = (upstream(), Issuer::new());
+    let gateway = Gateway::tls().policy(BY_GROUP).upstream(&upstream.url()).config(&issuer.config()).start();
+    let token = issuer.token(&json!({}));
+    let client = GoClient::of(&gateway, Some(&token));
+    client.ok(&["get", "example.test/lib@v1.0.0"]);
+    let printed = client.fails(&["get", "example.test/other@v1.0.0"]);
+    assert!(printed.contains("403 Forbidden"), "{printed}");
+    let stranger = issuer.token(&json!({"sub": "bob", "realm": {"groups": ["staff"]}}));
+    let printed = GoClient::of(&gateway, Some(&stranger)).fails(&["get", "example.test/lib@v1.0.0"]);
+    assert!(printed.contains("no rule allows user:corp/bob"), "{printed}");
+
+    let records = gateway.records();
+    let of = |target: &str| records.iter().find(|r| r["target"] == target && r["kind"] == "answered").unwrap();
+    let zip = of("zip");
+    assert_eq!((&zip["subject"], &zip["method"]), (&json!("user:corp/alice@corp.example"), &json!("jwt")));
+    assert_eq!(zip["groups"], json!(["group:corp/eng/platform", "group:corp/staff"]));
+    assert_eq!((&zip["token"], &zip["roles"]), (&json!("run-7"), &json!(["role:developer"])));
+    assert!(!upstream.asked().iter().any(|path| path.contains("/other/")), "{:?}", upstream.asked());
+    let journal = fs::read_to_string(gateway.data().join("audit/journal-00000001.jsonl")).unwrap();
+    let signature = token.rsplit('.').next().unwrap();
+    assert!(!journal.contains(signature) && !gateway.log().contains(signature), "the token is kept nowhere");
+}
+
+#[test]
+fn basic_with_any_login_and_bearer_are_the_same() {
+    let (upstream, issuer) = (upstream(), Issuer::new());
+    let gateway = Gateway::tls().upstream(&upstream.url()).config(&issuer.config()).start();
+    let token = issuer.token(&json!({}));
+    assert_eq!(bearer(&gateway, &token), (200, "v1.0.0\n".to_owned()));
+    for login in ["", "any", "alice@corp.example"] {
+        assert_eq!(ask(&gateway, LIST, &["-u", &format!("{login}:{token}")]).0, 200, "{login}");
+    }
+    let issued = gateway.token("alice", &[]);
+    assert_eq!(bearer(&gateway, &issued).0, 200, "issued tokens work beside them");
+}
+
+/// INVARIANT: whatever is wrong, outside it is told in the same words; and nothing else is tried, asked or kept.
+#[test]
+fn a_bad_jwt_is_refused_in_one_text_and_never_tried_as_anything_else() {
+    let (upstream, issuer, stranger) = (upstream(), Issuer::new(), Issuer::new());
+    let policy = format!("{SHIPPED_POLICY}p, anonymous, public, *, read, allow, -, -\n");
+    let gateway = Gateway::tls().policy(&policy).upstream(&upstream.url()).config(&issuer.config()).start();
+    let now = Timestamp::now().as_second();
+    let with = |name: &str, value: Value| {
+        let mut header = header();
+        header[name] = value;
+        issuer.sign(&header, &claims())
+    };
+    let unsigned = |token: String| token.rsplit_once('.').map(|(signed, _)| format!("{signed}.")).unwrap();
+    let bad = [
+        ("jwt_expired", issuer.token(&json!({"exp": now - 120}))),
+        ("jwt_not_yet_valid", issuer.token(&json!({"nbf": now + 3000}))),
+        ("jwt_aud_wrong", issuer.token(&json!({"aud": "elsewhere"}))),
+        ("jwt_iss_unknown", issuer.token(&json!({"iss": "https://evil.example"}))),
+        ("jwt_sub_missing", issuer.token(&json!({"sub": ""}))),
+        ("jwt_signature", stranger.token(&json!({}))),
+        ("jwt_alg_none", unsigned(with("alg", json!("none")))),
+        ("jwt_alg_not_allowed", with("alg", json!("HS256"))),
+        ("jwt_embedded_key", with("jwk", issuer.jwk())),
+        ("jwt_kid_unknown", with("kid", json!("../1"))),
+        ("jwt_crit", with("crit", json!(["x"]))),
+        ("jwt_encrypted", format!("{}.a.b", issuer.token(&json!({})))),
+    ];
+    let mut texts = BTreeSet::new();
+    for (reason, token) in &bad {
+        let login = format!("alice:{token}");
+        for credential in [["-H", &format!("Authorization: Bearer {token}")], ["-u", &login]] {
+            let (status, body) = ask(&gateway, LIST, &credential);
+            assert_eq!(status, 401, "{reason}: {body}");
+            let (text, id) = body.split_once("request: ").unwrap();
+            texts.insert(text.to_owned());
+            gateway.await_log(id.trim());
+            let line = gateway.log().lines().find(|line| line.contains(id.trim())).unwrap().to_owned();
+            assert!(line.contains(&format!("\"reason\":\"{reason}\"")), "{reason}: {line}");
+        }
+    }
+    assert_eq!(texts, BTreeSet::from([REFUSED.to_owned()]));
+    assert_eq!(upstream.asked(), Vec::<String>::new());
+    let records = gateway.records();
+    let refused = records.iter().filter(|record| record["kind"] == "answered").collect::<Vec<_>>();
+    assert_eq!(refused.len(), 2 * bad.len());
+    for record in refused {
+        assert_eq!((&record["subject"], &record["decision"]), (&json!("anonymous"), &json!("unauthenticated")));
+    }
+    assert!(!gateway.log().contains("no directory is configured"), "no token was tried as a password");
+    assert!(!gateway.log().contains(claims()["sub"].as_str().unwrap()), "nor is believed what a bad one says");
+
+    let printed = GoClient::of(&gateway, Some(&bad[0].1)).fails(&["get", "example.test/lib@v1.0.0"]);
+    assert!(printed.contains("401 Unauthorized") && printed.contains("the JWT is not accepted here"), "{printed}");
+}
+
+#[test]
+fn without_an_issuer_a_jwt_is_told_what_to_send() {
+    let gateway = Gateway::tls().upstream("off").start();
+    let (status, body) = bearer(&gateway, &Issuer::new().token(&json!({})));
+    assert_eq!(status, 401);
+    assert!(body.contains("no issuer of JWTs is configured here\nsend a token (mg_…) instead"), "{body}");
+}
+
+#[test]
+fn keys_are_replaced_while_it_runs_and_bad_ones_are_not_taken() {
+    let (upstream, mut issuer) = (upstream(), Issuer::new());
+    let gateway = Gateway::tls().upstream(&upstream.url()).config(&issuer.config()).start();
+    let old = issuer.token(&json!({}));
+    assert_eq!(bearer(&gateway, &old).0, 200);
+
+    for bad in ["", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}"] {
+        let before = acts(&gateway, "keys.refused").len();
+        issuer.put(bad);
+        await_that("the bad keys to be noticed", || acts(&gateway, "keys.refused").len() > before);
+        assert_eq!(bearer(&gateway, &old).0, 200, "the last good keys stay");
+    }
+    assert!(
+        acts(&gateway, "keys.refused")[1].contains("key 1: it is a secret"),
+        "{:?}",
+        acts(&gateway, "keys.refused")
+    );
+
+    issuer.pair = Ed25519KeyPair::generate().unwrap();
+    issuer.publish();
+    let new = issuer.token(&json!({}));
+    await_that("the new key", || bearer(&gateway, &new).0 == 200);
+    assert_eq!(bearer(&gateway, &old).0, 401, "though it was remembered");
+    await_that("the record", || acts(&gateway, "keys.replaced") == ["corp: 1 key in force"]);
+    let metrics = Command::new("curl").args(["-s", &format!("{}/metrics", gateway.admin_url())]).output().unwrap();
+    let metrics = String::from_utf8(metrics.stdout).unwrap();
+    assert!(metrics.contains("modgate_reloads_total{what=\"keys\",result=\"failed\"} 2\n"), "{metrics}");
+    assert!(metrics.contains("modgate_reloads_total{what=\"keys\",result=\"ok\"} 1\n"), "{metrics}");
+}
+
+#[test]
+fn a_signal_reads_keys_that_look_unchanged() {
+    let (upstream, mut issuer) = (upstream(), Issuer::new());
+    let gateway = Gateway::tls().upstream(&upstream.url()).config(&issuer.config()).start();
+    let time = fs::metadata(issuer.file()).unwrap().modified().unwrap();
+    issuer.pair = Ed25519KeyPair::generate().unwrap();
+    // Same length, time and inode: nobody notices without being told.
+    fs::write(issuer.file(), json!({"keys": [issuer.jwk()]}).to_string()).unwrap();
+    fs::File::options().write(true).open(issuer.file()).unwrap().set_modified(time).unwrap();
+    gateway.signal("HUP");
+    let new = issuer.token(&json!({}));
+    await_that("the new key", || bearer(&gateway, &new).0 == 200);
+}
