@@ -9,7 +9,7 @@
 //! to ask elsewhere. A refusal by policy is 403, an outage 502, 503 or 504, and nobody is 401.
 
 use axum::http::StatusCode;
-use std::{error::Error, fmt, fmt::Write, sync::Arc};
+use std::{error::Error, fmt, fmt::Write, sync::Arc, time::Duration};
 
 /// Why a request is not served. Each has one status and one code; the code is stable and may be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub enum Kind {
     Unrecorded,
     /// Whoever could verify the credential cannot be reached.
     AuthenticatorDown,
+    /// Over a limit.
+    Limited,
     /// The request has been here before.
     Loop,
     /// A defect of ours.
@@ -75,6 +77,7 @@ impl Kind {
             Self::SourceTimeout => (StatusCode::GATEWAY_TIMEOUT, "source_timeout"),
             Self::Unrecorded => (StatusCode::SERVICE_UNAVAILABLE, "unrecorded"),
             Self::AuthenticatorDown => (StatusCode::SERVICE_UNAVAILABLE, "authenticator_down"),
+            Self::Limited => (StatusCode::TOO_MANY_REQUESTS, "limited"),
             Self::Loop => (StatusCode::LOOP_DETECTED, "loop"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
@@ -90,18 +93,27 @@ pub struct RequestError {
     pub outside: String,
     /// For the log.
     pub inside: Option<Arc<dyn Error + Send + Sync>>,
+    /// After how many seconds it may be better, if that is known.
+    pub retry_after: Option<u64>,
 }
 
 impl RequestError {
     /// An error whose outside says all there is.
     pub fn new(kind: Kind, outside: impl Into<String>) -> Self {
-        Self { kind, outside: outside.into(), inside: None }
+        Self { kind, outside: outside.into(), inside: None, retry_after: None }
     }
 
     /// Adds the cause that only the log shows.
     #[must_use]
     pub fn because(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
         self.inside = Some(Arc::new(cause));
+        self
+    }
+
+    /// Adds when to come back, in whole seconds, at least one.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1));
         self
     }
 }

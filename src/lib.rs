@@ -14,6 +14,8 @@
 //! the principal for the target: a decision with the rule that made it and, if it is favourable, a `Permit`. Serving
 //! takes a permit, and only the policy makes one.
 //!
+//! Who has asked for more than their share of the [`limit`] waits, and is refused if the wait would be too long.
+//!
 //! Then the request is *recorded* in the [`audit`] journal: `answered` before the first byte leaves, and `asked` before
 //! that if a source has to be asked. What cannot be recorded does not happen.
 //!
@@ -36,6 +38,7 @@ pub mod config;
 pub mod error;
 pub mod forward;
 pub mod goproxy;
+pub mod limit;
 pub mod module;
 pub mod pipeline;
 pub mod policy;

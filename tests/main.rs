@@ -1,7 +1,7 @@
 //! The integration tests, as one binary: linking is what takes the time.
 //!
 //! * `walk`, `answers`, `outages`, `faults`, `hostile`, `integrity`, `vouching`, `withheld`, `full_disk`, `probes`, `http2`,
-//!   `bad_input`, `jwt`, `gateway_*`: the built command against an upstream of the tests' own.
+//!   `limits`, `bad_input`, `jwt`, `gateway_*`: the built command against an upstream of the tests' own.
 //! * `try_cli`: `modgate try` on a developer's machine of the tests' own.
 //! * `go_scripts`: the Go project's own module scripts behind it; `live`: public modules.
 //! * `forward`: the built command in forward mode, before a store without any authentication.
@@ -46,6 +46,7 @@ mod integrity;
 mod journal_crash;
 mod jwt;
 mod jwt_oracle;
+mod limits;
 mod listening;
 mod live;
 mod metrics;

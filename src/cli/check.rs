@@ -89,6 +89,8 @@ struct InForce {
     issuers: Vec<(String, String, String, usize)>,
     /// How many rules the policy has, and its digest.
     policy: (usize, String),
+    /// Whose limit, and what it is.
+    limits: Vec<(String, String)>,
 }
 
 impl Findings {
@@ -136,6 +138,7 @@ impl InForce {
             ),
             issuers: plan.issuers.iter().map(issuer).collect(),
             policy: (plan.policy.rules().len(), plan.policy.digest().to_owned()),
+            limits: loaded.settings.limits.described(),
         }
     }
 
@@ -164,6 +167,8 @@ impl InForce {
         let (rules, digest) = &self.policy;
         let rules = if *rules == 1 { "1 rule".to_owned() } else { format!("{rules} rules") };
         lines.push(format!("policy: {rules}, digest {digest}"));
+        let limits = self.limits.iter().map(|(whose, rate)| format!("{rate} ({whose})")).collect::<Vec<_>>();
+        lines.push(format!("limits: {}", limits.join("; ")));
         lines
     }
 
@@ -179,6 +184,7 @@ impl InForce {
             "checksum": { "databases": self.checksum.0, "origin": self.checksum.1 },
             "issuers": issuers.collect::<Vec<_>>(),
             "policy": { "rules": self.policy.0, "digest": self.policy.1 },
+            "limits": self.limits.iter().map(|(whose, rate)| (whose.clone(), json!(rate))).collect::<serde_json::Map<_, _>>(),
         })
     }
 }

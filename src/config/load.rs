@@ -3,6 +3,7 @@
 use super::environment;
 use super::forward::{check_upstream, forward};
 use super::issuers::issuers;
+use super::limits::limits;
 use super::listener::{Around, admin, listen, tls};
 use super::origins::{database, source, upstream};
 use super::place::{ConfigError, InForce, Place, Problem};
@@ -141,6 +142,7 @@ fn settings(mut root: Section<'_, '_>, environment: &BTreeMap<String, String>, f
         Some(sections) => Checksum::Databases(sections.into_iter().filter_map(database).collect()),
     };
     let store = store(root.section("store"), under("store"), &mode.value);
+    let limits = limits(root.section("limits"));
     let audit = audit(root.section("audit"), under("audit"));
     let log = logging(root.section("log"));
     root.finish();
@@ -159,6 +161,7 @@ fn settings(mut root: Section<'_, '_>, environment: &BTreeMap<String, String>, f
         sources,
         checksum,
         store,
+        limits,
         audit,
         log,
     })

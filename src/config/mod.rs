@@ -18,6 +18,7 @@ mod environment;
 mod failures;
 mod forward;
 mod issuers;
+mod limits;
 mod list;
 mod listener;
 mod load;

@@ -1,6 +1,7 @@
 //! The validated settings. Plain values: each part's own settings are made from them where the parts are put together.
 
 use super::Secret;
+use crate::limit;
 use crate::telemetry::log;
 use auth::IssuerSettings;
 use http::HeaderName;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub checksum: Checksum,
     /// Where modules are kept.
     pub store: Store,
+    /// Who may ask how much.
+    pub limits: limit::Settings,
     /// The audit journal.
     pub audit: Audit,
     /// The log.

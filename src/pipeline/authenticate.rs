@@ -27,6 +27,8 @@ impl Gateway {
         let (mut scratch, arrived) = (Scratch::new(), Instant::now());
         let shown = presented(values, &mut scratch);
         let mut outcome = shown.as_ref().map(|shown| self.authenticator.authenticate(shown, trail.received));
+        // Whoever fails pays before anybody is asked about it, and what was good after all is taken back.
+        let failure = self.charge_if_failed(&outcome, trail)?;
         if let (Ok(shown), Ok(Outcome::Rejected(rejection))) = (&shown, &outcome)
             && rejection.may_be_news()
         {
@@ -34,7 +36,10 @@ impl Gateway {
             outcome = Ok(self.authenticator.authenticate(shown, trail.received));
         }
         let error = match outcome {
-            Ok(Outcome::Authenticated(principal)) => return Ok(StandIn::of(self.stand_in.as_ref(), principal)),
+            Ok(Outcome::Authenticated(principal)) => {
+                failure.take_back();
+                return Ok(StandIn::of(self.stand_in.as_ref(), principal));
+            }
             Ok(Outcome::Rejected(rejection)) => {
                 trail.rejected = Some(rejection.code());
                 trail.token = rejection.token_id().map(|id| id.to_string());

@@ -28,8 +28,10 @@ impl Gateway {
         served: Result<Response<Body>, RequestError>,
     ) -> Response<Body> {
         let mut is_served = served.is_ok();
+        // Whatever is served has a record.
+        let recorded = is_served || trail.recorded;
         let mut response = served.unwrap_or_else(|error| self.refuse(&trail, &error));
-        if trail.target.is_some() {
+        if trail.target.is_some() && recorded {
             let status = Some(response.status().as_u16());
             let kept =
                 trail.record(audit::Kind::Answered, (self.clock)(), status, |record| self.journal.append(record));
@@ -38,6 +40,7 @@ impl Gateway {
                 response = self.refuse(&trail, &unrecorded(error));
             }
         }
+        self.expect_repeat(&trail, response.status());
         self.count(&trail, response.status());
         if is_served {
             tell(&trail, response.status().as_u16());
@@ -76,6 +79,8 @@ impl Gateway {
         let (id, subject, asked) = (trail.id.as_str(), &*trail.principal.subject, trail.asked());
         if status.is_server_error() {
             tracing::warn!({ REQUEST_ID } = id, subject, %asked, code, %error, "not served");
+        } else if !trail.recorded {
+            tracing::debug!({ REQUEST_ID } = id, subject, %asked, code, %error, "refused");
         } else {
             let reason = trail.rejected;
             tracing::info!({ REQUEST_ID } = id, subject, %asked, code, reason, %error, "refused");
@@ -95,6 +100,9 @@ impl Gateway {
         }
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response = response.header(header::ALLOW, "GET, HEAD");
+        }
+        if let Some(seconds) = error.retry_after {
+            response = response.header(header::RETRY_AFTER, seconds);
         }
         let body = if trail.method == Method::HEAD { Body::empty() } else { Body::from(text) };
         response.body(body).unwrap_or_else(|_| Response::new(Body::empty()))

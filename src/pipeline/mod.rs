@@ -1,12 +1,12 @@
 //! The walk of a request: the steps in their order, each one place.
 //!
 //! ```text
-//! meet → parse → authenticate → authorize → (shape) → record → serve → conclude
-//! caller  Target   Principal      Permit               asked    holding   answered
+//! meet → parse → authenticate → authorize → shape → record → serve → conclude
+//! caller  Target   Principal      Permit    limits   asked   holding  answered
 //! ```
 //!
 //! Plain functions in order rather than layers: it reads from top to bottom, and costs nothing on the path of a hit
-//! (docs/adr/0002). Limits take their place between authorize and record. A step that refuses returns a
+//! (docs/adr/0002). A step that refuses returns a
 //! [`RequestError`]; [`Gateway::answer`] concludes every request, served or refused, in the same way: with one record,
 //! one log line, and the request id in the answer.
 //!
@@ -24,6 +24,7 @@ mod narrow;
 mod plan;
 mod request_id;
 mod serve;
+mod shape;
 mod stand_in;
 mod sumdb;
 mod trail;
@@ -43,6 +44,7 @@ use crate::{
     checksum::Databases,
     error::{Kind, RequestError},
     goproxy::{Target, TargetError},
+    limit::Limits,
     policy,
     server::{Handler, Peer},
     source::Sources,
@@ -74,6 +76,8 @@ pub struct Gateway {
     stand_in: Option<StandIn>,
     /// The policy in force.
     pub policy: Arc<policy::Live>,
+    /// Who may ask how much.
+    pub limits: Limits,
     /// Where records go.
     pub journal: Arc<Journal>,
     /// Modules, held, fetched or handed on.
@@ -121,8 +125,10 @@ impl Gateway {
         self.refuse_loop(request)?;
         trail.target = Some(Arc::new(self.parse(request.uri().path())?));
         trail.principal = self.authenticate(request.headers(), trail).await?;
-        let permit = self.authorize(trail)?;
-        self.serve(&permit, request, trail).await
+        let decided = self.authorize(trail);
+        // Also what the policy refuses: it costs a record.
+        self.shape(trail).await?;
+        self.serve(&decided?, request, trail).await
     }
 
     /// The URL path as a target; nothing after this looks at the URL again.

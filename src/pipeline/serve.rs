@@ -66,6 +66,7 @@ impl Gateway {
             Look::Absent { text } => return Err(RequestError::new(Kind::Absent, &*text)),
             Look::Ask => {
                 self.may_ask(permit, wish)?;
+                self.charge_fetch(trail).await?;
                 self.record_asked(target, trail)?;
                 let question = Question { target, private, wish, asker: trail.asker(), now: trail.received };
                 self.holding.ask(question).await.map_err(failure)?

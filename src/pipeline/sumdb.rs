@@ -52,6 +52,7 @@ impl Gateway {
         trail: &mut Trail,
     ) -> Result<Bytes, RequestError> {
         self.may_ask(permit, wish)?;
+        self.charge_fetch(trail).await?;
         self.record_asked(permit.target(), trail)?;
         trail.cache = Cache::Miss;
         self.databases.ask(name, asked).await.map_err(|error| {

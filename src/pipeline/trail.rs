@@ -3,7 +3,7 @@
 //! The same facts go everywhere, so the denial that a developer reads, the line in the log and the record that an
 //! auditor finds cannot tell different stories. Filled in step by step; nothing here decides anything.
 
-use super::{Caller, RequestId};
+use super::{Caller, RequestId, shape::Toll};
 use crate::{
     audit::{self, Cache, Kind, Record, RuleRef},
     forward::Asker,
@@ -30,6 +30,9 @@ pub(super) struct Trail {
     /// The code of why a credential was not accepted.
     pub(super) rejected: Option<&'static str>,
     pub(super) ruling: Ruling,
+    pub(super) toll: Toll,
+    /// Whether the answer has a record of its own: always, but for refusals among very many (`shape.rs`).
+    pub(super) recorded: bool,
     pub(super) cache: Cache,
     pub(super) source: Option<Arc<str>>,
     pub(super) h1: Option<Arc<str>>,
@@ -91,6 +94,8 @@ impl Trail {
             token: None,
             rejected: None,
             ruling: Ruling::default(),
+            toll: Toll::None,
+            recorded: true,
             cache: Cache::None,
             source: None,
             h1: None,

@@ -30,6 +30,8 @@ use tokio::{runtime::Handle, time::MissedTickBehavior};
 const TOKENS_EVERY: Duration = Duration::from_millis(500);
 /// A policy directory has to be quiet for this long before its files are read.
 const QUIET: Duration = Duration::from_millis(150);
+/// Between two looks at the accounts of the limits.
+const LIMITS_EVERY: Duration = Duration::from_secs(60);
 /// Between two passes over the whole store.
 const SCRUB_EVERY: Duration = Duration::from_hours(24);
 /// How fast a pass reads, in bytes a second.
@@ -57,6 +59,7 @@ impl Upkeep {
         if let Some(store) = gateway.holding.store() {
             scrub(background, store.clone());
         }
+        tidy_limits(background, Arc::clone(&gateway));
         let index = feed_index(&gateway, &settings.audit);
         let policy = &settings.policy;
         let build = |watch, key_watch, index| Self {
@@ -128,6 +131,7 @@ impl Upkeep {
         if let Err(error) = self.tokens.flush_all() {
             tracing::warn!(%error, "when tokens were last used could not be written");
         }
+        self.gateway.tidy_limits();
         let journal = &self.gateway.journal;
         journal.act((self.gateway.clock)(), "server.stopped", "");
         if let Err(error) = journal.close() {
@@ -242,6 +246,18 @@ fn feed_index(gateway: &Gateway, audit: &Audit) -> Option<Arc<Feeder>> {
     Some(feeder)
 }
 
+/// Forgets idle accounts of the limits, and records floods.
+fn tidy_limits(background: &Handle, gateway: Arc<Gateway>) {
+    background.spawn(async move {
+        let mut tick = tokio::time::interval(LIMITS_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            gateway.tidy_limits();
+        }
+    });
+}
+
 /// Reads the whole store once a day and compares it with its records.
 fn scrub(background: &Handle, store: Store) {
     background.spawn(async move {
@@ -271,6 +287,10 @@ fn register(gateway: &Arc<Gateway>, tokens: &Arc<Tokens>) {
     }
     let (tokens, clock) = (Arc::clone(tokens), Arc::clone(&gateway.clock));
     metrics.register(Reading::ValidTokens, move || tokens.count_live(clock()) as f64);
+    let limited = Arc::clone(gateway);
+    metrics.register(Reading::LimitKeys, move || limited.limits.keys() as f64);
+    let limited = Arc::clone(gateway);
+    metrics.register(Reading::LimitWaiting, move || limited.limits.waiting() as f64);
     let sources = Arc::clone(&gateway.sources);
     metrics.register_sources(move || sources.states().iter().map(reading).collect());
 }

@@ -178,6 +178,18 @@ label! {
 }
 
 label! {
+    /// Who is over a limit.
+    Limit: "limit" {
+        /// A principal.
+        Principal = "principal",
+        /// The anonymous at an address.
+        Anonymous = "anonymous",
+        /// Whoever has no good credential, at an address.
+        Failures = "failures",
+    }
+}
+
+label! {
     /// Whether something worked.
     Success: "result" {
         /// It did.
@@ -210,6 +222,7 @@ mod tests {
         consistent::<Upstream>();
         consistent::<ConnectionEnd>();
         consistent::<Reloaded>();
+        consistent::<Limit>();
         consistent::<Success>();
     }
 

@@ -11,6 +11,8 @@
 //! | `connections_total` | counter | |
 //! | `connections_ended_total` | counter | reason |
 //! | `reloads_total` | counter | what, result |
+//! | `limit_delayed_total` | counter | limit |
+//! | `limit_refused_total` | counter | limit |
 //! | `policy` (info: the digest in force) | gauge, always 1 | digest |
 //! | `build` (info) | gauge, always 1 | version |
 //! | what [`Reading`] lists | gauge or counter | |
@@ -22,7 +24,7 @@
 //! Series that never counted are not exposed, so the product of the label values costs memory (some 10 KB) and no text.
 
 use super::cells::{Counters, Histogram};
-use super::label::{Cache, ConnectionEnd, Decision, Kind, Label, Reloaded, StatusClass, Success, Upstream};
+use super::label::{Cache, ConnectionEnd, Decision, Kind, Label, Limit, Reloaded, StatusClass, Success, Upstream};
 use super::reading::Reading;
 use super::sources::{self, SourceReading};
 use arc_swap::ArcSwapOption;
@@ -64,6 +66,8 @@ pub struct Metrics {
     connections: AtomicU64,
     connections_ended: Counters,
     reloads: Counters,
+    limit_delayed: Counters,
+    limit_refused: Counters,
     policy: ArcSwapOption<String>,
     readings: Mutex<Vec<(Reading, Closure)>>,
     sources: Mutex<Option<Sources>>,
@@ -82,6 +86,8 @@ impl Metrics {
             connections: AtomicU64::new(0),
             connections_ended: Counters::new(count::<ConnectionEnd>()),
             reloads: Counters::new(count::<Reloaded>() * count::<Success>()),
+            limit_delayed: Counters::new(count::<Limit>()),
+            limit_refused: Counters::new(count::<Limit>()),
             policy: ArcSwapOption::empty(),
             readings: Mutex::new(Vec::new()),
             sources: Mutex::new(None),
@@ -138,6 +144,16 @@ impl Metrics {
     /// How often that happened.
     pub fn reloads(&self, what: Reloaded, result: Success) -> u64 {
         self.reloads.get(place(what, result))
+    }
+
+    /// Counts a request that has to wait for its turn.
+    pub fn limit_delayed(&self, limit: Limit) {
+        self.limit_delayed.add(limit.index());
+    }
+
+    /// Counts a request that is over a limit.
+    pub fn limit_refused(&self, limit: Limit) {
+        self.limit_refused.add(limit.index());
     }
 
     /// Says which policy is in force.
@@ -249,6 +265,10 @@ impl Collector for Metrics {
         let help = "Connections refused or ended from this side";
         Self::encode_single::<ConnectionEnd>(encoder, "connections_ended", help, &self.connections_ended)?;
         self.encode_reloads(encoder)?;
+        let help = "Requests over a limit that waited for their turn";
+        Self::encode_single::<Limit>(encoder, "limit_delayed", help, &self.limit_delayed)?;
+        let help = "Requests over a limit that were refused";
+        Self::encode_single::<Limit>(encoder, "limit_refused", help, &self.limit_refused)?;
 
         let gauges = [
             ("requests_in_flight", "Requests whose answer is not complete", &self.in_flight),

@@ -29,6 +29,10 @@ pub enum Reading {
     IndexLagSeconds,
     /// Issued tokens that are neither expired nor revoked.
     ValidTokens,
+    /// Accounts of limits: principals and addresses that used some of theirs lately.
+    LimitKeys,
+    /// Requests that wait for their turn.
+    LimitWaiting,
     /// When the certificate in use expires, in seconds since the epoch.
     CertificateExpiry,
 }
@@ -61,6 +65,8 @@ impl Reading {
                 ("audit_index_lag_seconds", false, "Time since which records may not be indexed yet")
             }
             Self::ValidTokens => ("valid_tokens", false, "Issued tokens neither expired nor revoked"),
+            Self::LimitKeys => ("limit_keys", false, "Principals and addresses that used some of their limits lately"),
+            Self::LimitWaiting => ("limit_waiting", false, "Requests over a limit that wait for their turn"),
             Self::CertificateExpiry => {
                 ("certificate_expiry_timestamp_seconds", false, "When the certificate in use expires")
             }
