@@ -47,13 +47,14 @@ fn rate(
     let units = section.within(burst, 1, default_burst, LARGEST_BURST);
     let (of_time, per) = found?;
     let rate = Rate { units: of_time, per, burst: NonZeroU32::new(units)? };
+    let shown = section.dotted(burst);
     if units < dearest {
-        let message = format!("`{burst}` is {units}, and a request that asks a source costs {dearest}");
-        section.problem(section.place(), message, "1 and `limits.fetch_cost` together are the least");
+        let message = format!("`{shown}` is {units}, and a request that asks a source costs {dearest}");
+        section.problem(section.place(), message, "at least 1 and `limits.fetch_cost` together");
     }
     if rate.refill() > LONGEST_REFILL {
-        let message = format!("`{burst}` is {units}, which takes more than 30 days to come back at this `{pace}`");
-        section.problem(section.place(), message, "set a smaller burst, or a higher rate");
+        let message = format!("`{shown}` is {units}, which takes more than 30 days to come back at {rate}");
+        section.problem(section.place(), message, "set a smaller burst or a higher rate");
     }
     Some(rate)
 }

@@ -261,7 +261,8 @@ impl<'a, 'i> Section<'a, 'i> {
         self.report.warning(place, message, hint);
     }
 
-    fn dotted(&self, key: &str) -> String {
+    /// The key with the names of the tables that it is in.
+    pub(super) fn dotted(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 

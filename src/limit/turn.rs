@@ -32,11 +32,11 @@ impl Turn {
     /// Waits for it.
     pub async fn come(self) {
         tokio::time::sleep(self.delay).await;
-        self.is_over();
+        self.take();
     }
 
-    /// It has come.
-    pub(super) fn is_over(mut self) {
+    /// Takes it: it has come, and nothing is given back.
+    pub(super) fn take(mut self) {
         self.worth = 0;
     }
 }

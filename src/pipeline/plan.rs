@@ -79,7 +79,8 @@ impl Plan {
             return Err(flaws);
         };
         let ignored = sources.summary().warnings.iter().map(|warning| Flaw::at("upstream.list", warning));
-        let warnings = ignored.chain(uncovered(settings, &policy)).chain(unused_keys(&issuers)).collect();
+        let warnings = ignored.chain(uncovered(settings, &policy)).chain(unused_keys(&issuers));
+        let warnings = warnings.chain(roles_of_nobody(settings, &policy)).collect();
         Ok(Self { policy, issuers, databases, databases_origin, sources, warnings })
     }
 
@@ -279,5 +280,13 @@ fn uncovered(settings: &Settings, policy: &Policy) -> impl Iterator<Item = Flaw>
         );
         let hint = format!("add to the policy: p2, {}, private, -", pattern.as_str());
         Some(Flaw::at(format!("source.{number}.pattern"), message).hint(hint))
+    })
+}
+
+/// Limits of roles that the policy gives nobody.
+fn roles_of_nobody(settings: &Settings, policy: &Policy) -> impl Iterator<Item = Flaw> {
+    settings.limits.roles.iter().enumerate().filter(|(_, limit)| !policy.gives(&limit.role)).map(|(number, limit)| {
+        let message = format!("no `g` row of the policy gives `{}`, so this limit is nobody's", limit.role);
+        Flaw::at(format!("limits.role.{number}.role"), message).hint("is the role spelled right?")
     })
 }

@@ -146,6 +146,11 @@ impl Policy {
         self.roles.names(&self.roles.standing(principal.identities()))
     }
 
+    /// Whether some row gives that role.
+    pub fn gives(&self, role: &str) -> bool {
+        self.grants.iter().any(|grant| &*grant.role == role)
+    }
+
     /// All `p` and `p2` rows, in file order.
     pub fn rules(&self) -> &[Arc<Rule>] {
         &self.rules

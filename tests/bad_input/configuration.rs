@@ -347,3 +347,43 @@ fn a_private_source_of_public_paths_is_a_warning_with_the_row_to_add() {
     scene.write("policy.csv", &format!("{}p2, corp.example/*, private, -\n", super::POLICY));
     assert_eq!(scene.run(&["check"], &text).stderr, "");
 }
+
+#[test]
+fn limits() {
+    let expected = &["FILE:5:13: `limits.principal`: expected a rate such as \"1000/s\""][..];
+    refuse(&[
+        ("[limits]\nprincipal = \"1000/d\"\n", expected),
+        ("[limits]\nprincipal = \"fast\"\n", expected),
+        ("[limits]\nprincipal = 1000\n", expected),
+        ("[limits]\nprincipal_burst = 0\n", &["FILE:5:19: `limits.principal_burst` is 0, not between 1 and 100000000"]),
+        (
+            "[limits]\nanonymous_burst = 10\n",
+            &[
+                "FILE:4:2: `limits.anonymous_burst` is 10, and a request that asks a source costs 11",
+                "`limits.fetch_cost`",
+            ],
+        ),
+        (
+            "[limits]\nfailures = \"1/h\"\nfailures_burst = 1000\n",
+            &["`limits.failures_burst` is 1000, which takes more than 30 days to come back at 1/h, 1000 at once"],
+        ),
+        ("[limits]\nlongest_wait = \"1h\"\n", &["FILE:5:16: ", "not between \"0s\" and \"5m\""]),
+        ("[limits]\nprincipals = \"off\"\n", &["FILE:5:1: unknown key `principals` in `limits`", "`principal`?"]),
+        ("[[limits.role]]\nrate = \"off\"\n", &["FILE:4:3: `limits.role.0.role` is missing"]),
+        ("[[limits.role]]\nrole = \"ci\"\n", &["FILE:5:8: `limits.role.0.role`: expected a role such as \"role:ci\""]),
+    ]);
+}
+
+#[test]
+fn limits_may_be_off_and_a_role_that_nobody_has_is_a_warning() {
+    let scene = Scene::new();
+    let text = format!(
+        "{HEAD}[limits]\nprincipal = 0\nanonymous = \"off\"\n[[limits.role]]\nrole = \"role:ci\"\nrate = \"5/s\"\nburst = 50\n"
+    );
+    let ended = scene.run(&["check"], &text);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let limits =
+        "  limits: off (principal); off (anonymous); 10/m, 100 at once (failures); 5/s, 50 at once (role:ci)\n";
+    assert!(ended.stdout.contains(limits), "{}", ended.stdout);
+    assert!(ended.stderr.contains("warning: FILE:8:8: no `g` row of the policy gives `role:ci`"), "{}", ended.stderr);
+}
