@@ -6,7 +6,7 @@
 //! request id joins the two.
 //!
 //! INVARIANT (status discipline): 404 is said only when absence is certain, because the `go` command takes it as leave
-//! to ask elsewhere. A refusal by policy is 403, an outage 502, 503 or 504, and nobody is 401.
+//! to ask elsewhere. A refusal by policy is 403, for a limit 429, an outage 502, 503 or 504, and nobody is 401.
 
 use axum::http::StatusCode;
 use std::{error::Error, fmt, fmt::Write, sync::Arc, time::Duration};

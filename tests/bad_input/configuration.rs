@@ -369,7 +369,7 @@ fn limits() {
         ),
         ("[limits]\nlongest_wait = \"1h\"\n", &["FILE:5:16: ", "not between \"0s\" and \"5m\""]),
         ("[limits]\nprincipals = \"off\"\n", &["FILE:5:1: unknown key `principals` in `limits`", "`principal`?"]),
-        ("[[limits.role]]\nrate = \"off\"\n", &["FILE:4:3: `limits.role.0.role` is missing"]),
+        ("[[limits.role]]\nrate = \"off\"\n", &["FILE:4:1: `limits.role.0.role` is missing"]),
         ("[[limits.role]]\nrole = \"ci\"\n", &["FILE:5:8: `limits.role.0.role`: expected a role such as \"role:ci\""]),
     ]);
 }
