@@ -351,34 +351,28 @@ fn child() {
     };
     let dir = Path::new(&dir);
     let (journal, _) = Journal::open(dir, SETTINGS, Timestamp::now()).unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            for n in 0_u64.. {
-                let (request, subject) = (format!("r{round}-{n}"), format!("user:corp/n{}", n % 7));
-                let version = format!("v1.{}.0", n % 50);
-                let target = Target {
-                    label: "zip",
-                    module: Some("corp.example/pay"),
-                    version: Some(&version),
-                    ..Target::default()
-                };
-                let record = Record {
-                    request: &request,
-                    target: Some(target),
-                    ..Record::new(Timestamp::now(), Kind::Asked, &subject)
-                };
-                journal.append(&record).unwrap();
-                // As fast as the index gets on, or the journal would fill the disk.
-                if n % 200 == 199 {
-                    std::thread::park_timeout(Duration::from_millis(1));
-                }
-            }
-        });
-        let (mut index, replaced) = Index::open(dir).unwrap();
-        assert!(replaced.is_none(), "{replaced:?}");
-        for limit in (1..=400).cycle() {
-            index.step(limit).unwrap();
-            std::io::stdout().lock().write_all(b"\n> step\n").unwrap();
+    // Not waited for: when feeding fails, all of the process ends.
+    std::thread::spawn(move || record_for_ever(&journal, &round));
+    let (mut index, replaced) = Index::open(dir).unwrap();
+    assert!(replaced.is_none(), "{replaced:?}");
+    for limit in (1..=400).cycle() {
+        index.step(limit).unwrap();
+        std::io::stdout().lock().write_all(b"\n> step\n").unwrap();
+    }
+}
+
+fn record_for_ever(journal: &Journal, round: &str) {
+    for n in 0_u64.. {
+        let (request, subject) = (format!("r{round}-{n}"), format!("user:corp/n{}", n % 7));
+        let version = format!("v1.{}.0", n % 50);
+        let target =
+            Target { label: "zip", module: Some("corp.example/pay"), version: Some(&version), ..Target::default() };
+        let record =
+            Record { request: &request, target: Some(target), ..Record::new(Timestamp::now(), Kind::Asked, &subject) };
+        journal.append(&record).unwrap();
+        // About as fast as the index gets on, or the journal would fill the disk.
+        if n % 200 == 199 {
+            std::thread::park_timeout(Duration::from_millis(1));
         }
-    });
+    }
 }
