@@ -3,7 +3,7 @@
 use crate::{
     gateway::{Gateway, await_that},
     outages::get,
-    upstream::{Reply, Upstream, zip},
+    upstream::{Reply, Upstream},
 };
 use flate2::{Compression, write::GzEncoder};
 use std::{
@@ -101,7 +101,7 @@ fn nothing_that_hurts_is_taken_for_an_answer_or_an_absence() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(memory(&gateway) < 300 << 20, "{} bytes of memory", memory(&gateway));
+    assert!(gateway.peak_memory() < 300 << 20, "{} bytes of memory", gateway.peak_memory());
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn an_endless_answer_ends_however_fast_it_comes() {
         }
         await_that("the transfers to end", || transfers(&gateway) == 0);
     }
-    assert!(memory(&gateway) < 300 << 20, "{} bytes of memory", memory(&gateway));
+    assert!(gateway.peak_memory() < 300 << 20, "{} bytes of memory", gateway.peak_memory());
 }
 
 #[test]
@@ -134,7 +134,8 @@ fn many_large_zips_at_once_take_little_memory() {
     let modules = if std::env::var_os("MODGATE_SOAK").is_some() { 64 } else { 12 };
     let upstream = Upstream::start();
     let filler = Arc::new(vec![b'/'; SIZE]);
-    let paths = (0..modules).map(|number| large_zip(&upstream, number, &filler)).collect::<Vec<_>>();
+    let paths = (0..modules).map(|number| upstream.large_module(&format!("example.test/large{number}"), &filler));
+    let paths = paths.collect::<Vec<_>>();
     let gateway = start(&upstream, OPEN);
     let clients = paths.iter().map(|path| curl(&gateway, path)).collect::<Vec<_>>();
     for client in clients {
@@ -142,21 +143,9 @@ fn many_large_zips_at_once_take_little_memory() {
         let size = said.trim_start_matches("200 ").split(' ').next().unwrap().parse::<usize>().unwrap();
         assert!(said.starts_with("200 ") && size > SIZE, "{said}");
     }
-    let most = memory(&gateway);
+    let most = gateway.peak_memory();
     println!("{modules} zips of {SIZE} bytes at once: at most {} MiB of memory", most >> 20);
     assert!(most < 256 << 20, "{most} bytes of memory for {modules} zips at once");
-}
-
-/// Makes an upstream have a version with one large file, whose bytes all such versions share; the zip's path.
-fn large_zip(upstream: &Upstream, number: usize, filler: &Arc<Vec<u8>>) -> String {
-    let root = format!("example.test/large{number}@v1.0.0");
-    let whole = zip(&[(format!("{root}/filler.go"), filler.as_slice())]);
-    let tail = whole.len() - whole.windows(4).rev().position(|four| four == b"PK\x01\x02").unwrap() - 4;
-    let head = tail - filler.len();
-    let path = format!("/example.test/large{number}/@v/v1.0.0.zip");
-    let parts = [Arc::new(whole[..head].to_vec()), Arc::clone(filler), Arc::new(whole[tail..].to_vec())];
-    upstream.reply(&path, Reply::Parts(parts));
-    path
 }
 
 /// A client that says status, size, and whether the transfer broke.
@@ -170,13 +159,6 @@ fn curl(gateway: &Gateway, path: &str) -> Child {
 /// Files that are being received.
 fn transfers(gateway: &Gateway) -> usize {
     fs::read_dir(gateway.data().join("store/.tmp")).unwrap().count()
-}
-
-/// Bytes of memory that the gateway's process holds.
-fn memory(gateway: &Gateway) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", gateway.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }
 
 #[test]

@@ -114,6 +114,17 @@ impl Upstream {
         self.list(path, &version);
     }
 
+    /// Adds version v1.0.0 of a module with one large file, whose bytes other modules may share; the path of its zip.
+    pub(crate) fn large_module(&self, path: &str, filler: &Arc<Vec<u8>>) -> String {
+        let whole = zip(&[(format!("{path}@v1.0.0/filler.go"), filler.as_slice())]);
+        let tail = whole.len() - whole.windows(4).rev().position(|four| four == b"PK\x01\x02").unwrap() - 4;
+        let head = tail - filler.len();
+        let parts = [Arc::new(whole[..head].to_vec()), Arc::clone(filler), Arc::new(whole[tail..].to_vec())];
+        let path = format!("/{}/@v/v1.0.0.zip", escape(path));
+        self.reply(&path, Reply::Parts(parts));
+        path
+    }
+
     /// Adds one version to the list of a module.
     pub(crate) fn list(&self, path: &str, version: &str) {
         let mut replies = self.state.replies.lock().unwrap();
