@@ -52,15 +52,27 @@ func last(text string, count int) string {
 	return strings.Join(lines[max(0, len(lines)-count):], "\n")
 }
 
-// download runs `go mod download` with nothing in the module cache, and says how long it took. What a run before has left
-// to be written is written first, and what it downloaded is counted and removed.
+// newClient makes a machine that has the main module of a tree and nothing else. The go command adds to the module's go.sum
+// what it looked up, so a module that two clients shared would save the second one these requests.
+func newClient(home string, t *tree, sums bool) (*client, error) {
+	c := &client{home: home, module: filepath.Join(home, "module")}
+	if err := os.RemoveAll(home); err != nil {
+		return nil, err
+	}
+	if err := os.CopyFS(c.module, os.DirFS(t.module())); err != nil {
+		return nil, err
+	}
+	if !sums {
+		if err := os.Remove(filepath.Join(c.module, "go.sum")); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// download runs `go mod download` and says how long it took. What was left to be written before is written first; what was
+// downloaded is counted and removed.
 func (c *client) download(expected extent) (time.Duration, error) {
-	if err := os.RemoveAll(c.home); err != nil {
-		return 0, err
-	}
-	if err := os.MkdirAll(c.home, 0o755); err != nil {
-		return 0, err
-	}
 	if err := exec.Command("sync").Run(); err != nil {
 		return 0, err
 	}

@@ -53,7 +53,7 @@ func (p *plan) run(t *tree) (*report, error) {
 	return r, nil
 }
 
-// prepare makes what all pairs share: the certificate, the main module, the slow upstream.
+// prepare makes what all pairs share: the certificate and the slow upstream.
 func (p *plan) prepare(t *tree) (err error) {
 	p.tree = t
 	if p.work, err = filepath.Abs(p.work); err != nil {
@@ -61,14 +61,6 @@ func (p *plan) prepare(t *tree) (err error) {
 	}
 	if err = os.RemoveAll(p.work); err != nil {
 		return err
-	}
-	if err = os.CopyFS(filepath.Join(p.work, "module"), os.DirFS(t.module())); err != nil {
-		return err
-	}
-	if !p.sums {
-		if err = os.Remove(filepath.Join(p.work, "module", "go.sum")); err != nil {
-			return err
-		}
 	}
 	if p.identity, err = newIdentity(p.work); err != nil {
 		return err
@@ -152,6 +144,9 @@ func (p *plan) pairs(made *comparison, count int, reference, subject func() (run
 		}
 		done.Ratio = done.Modgate.Seconds / done.Reference.Seconds
 		made.add(done)
+		if err := made.isEven(); err != nil {
+			return err
+		}
 		log.Printf("%s, pair %d: %s %.2f s, modgate %.2f s, ratio %.3f", made.Name, n+1, made.Reference,
 			done.Reference.Seconds, done.Modgate.Seconds, done.Ratio)
 	}
@@ -160,7 +155,10 @@ func (p *plan) pairs(made *comparison, count int, reference, subject func() (run
 
 // download is one run of a new client.
 func (p *plan) download(s side) (run, error) {
-	c := client{home: filepath.Join(p.work, "client"), module: filepath.Join(p.work, "module")}
+	c, err := newClient(filepath.Join(p.work, "client"), p.tree, p.sums)
+	if err != nil {
+		return run{}, err
+	}
 	if s.url != "" {
 		netrc := filepath.Join(p.work, "netrc")
 		line := fmt.Sprintf("machine %s login graph password %s\n", strings.TrimPrefix(s.url, "https://"), s.token)

@@ -69,6 +69,22 @@ func (c *comparison) add(done pair) {
 	}
 }
 
+// isEven refuses runs that did not do the same as those of the first pair: then their times say nothing. A few requests are
+// left to chance, for two may need the same tile at the same moment.
+func (c *comparison) isEven() error {
+	first, now := c.Pairs[0], c.Pairs[len(c.Pairs)-1]
+	for _, side := range []struct {
+		name       string
+		first, now run
+	}{{c.Reference, first.Reference, now.Reference}, {"modgate", first.Modgate, now.Modgate}} {
+		if more := side.now.UpstreamRequests - side.first.UpstreamRequests; max(more, -more) > 10 {
+			return fmt.Errorf("%s: %d requests reached the upstream with %s, and %d in the first pair", c.Name,
+				side.now.UpstreamRequests, side.name, side.first.UpstreamRequests)
+		}
+	}
+	return nil
+}
+
 func (r *report) print(to io.Writer, asJSON bool) error {
 	if asJSON {
 		encoder := json.NewEncoder(to)
@@ -79,13 +95,14 @@ func (r *report) print(to io.Writer, asJSON bool) error {
 		float64(r.Tree.ZipBytes)/1e6, r.Tree.Gomods, r.Delay, r.BytesPerSecond/1e6)
 	fmt.Fprintf(to, "%d cores, %s, Linux %s\n\n", r.Machine.Cores, r.Machine.Go, r.Machine.Kernel)
 	table := tabwriter.NewWriter(to, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(table, "| run\t| pairs\t| beside\t| its median\t| modgate's\t| ratio: median\t| min–max\t|")
-	fmt.Fprintln(table, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	fmt.Fprintln(table, "| run\t| pairs\t| beside\t| its median\t| modgate's\t| ratio: median\t| min–max\t| upstream requests\t|")
+	fmt.Fprintln(table, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
 	for _, c := range r.Comparisons {
 		reference := c.median(func(p pair) float64 { return p.Reference.Seconds })
 		modgate := c.median(func(p pair) float64 { return p.Modgate.Seconds })
-		fmt.Fprintf(table, "| %s\t| %d\t| %s\t| %.2f s\t| %.2f s\t| %.3f\t| %.3f–%.3f\t|\n", c.Name, len(c.Pairs), c.Reference,
-			reference, modgate, c.Median, c.Min, c.Max)
+		fmt.Fprintf(table, "| %s\t| %d\t| %s\t| %.2f s\t| %.2f s\t| %.3f\t| %.3f–%.3f\t| %d, %d\t|\n", c.Name, len(c.Pairs),
+			c.Reference, reference, modgate, c.Median, c.Min, c.Max, c.Pairs[0].Reference.UpstreamRequests,
+			c.Pairs[0].Modgate.UpstreamRequests)
 	}
 	return table.Flush()
 }
