@@ -84,6 +84,10 @@ fn noise(size: usize) -> Vec<u8> {
     (0..size).map(|_| next()).collect()
 }
 
+/// All of a zip: how much that was, and its SHA-256.
+type Whole = (u64, Vec<u8>);
+type Waiting = JoinHandle<reqwest::Result<Whole>>;
+
 /// A download of which the beginning has come.
 struct Begun {
     answer: Response,
@@ -108,8 +112,8 @@ impl Begun {
         Ok(piece.is_some())
     }
 
-    /// All of it: how much that was, and its hash.
-    async fn end(mut self) -> reqwest::Result<(u64, Vec<u8>)> {
+    /// The rest of it.
+    async fn end(mut self) -> reqwest::Result<Whole> {
         while self.more().await? {}
         Ok((self.arrived, self.hash.finish().as_ref().to_vec()))
     }
@@ -147,7 +151,7 @@ async fn a_hundred_who_ask_for_one_absent_zip_are_one_fetch() {
 }
 
 /// Those who wait, each for the head of the answer or for the rest of it.
-fn waiting(clients: &[Client], url: &str) -> Vec<JoinHandle<reqwest::Result<(u64, Vec<u8>)>>> {
+fn waiting(clients: &[Client], url: &str) -> Vec<Waiting> {
     let wait = |client: &Client| {
         let (client, url) = (client.clone(), url.to_owned());
         tokio::spawn(async move { Begun::of(client, url).await?.end().await })
