@@ -14,8 +14,8 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use auth::{
-    Algorithm, Authenticator, Grant, Issuer, IssuerSettings, Issuers, KeyFile, Kind, Ledger, Outcome, Presented,
-    RANDOM_BYTES, Scratch, Tokens,
+    Algorithm, Authenticator, Effort, Grant, Issuer, IssuerSettings, Issuers, KeyFile, Kind, Ledger, Outcome,
+    Presented, RANDOM_BYTES, Scratch, Tokens,
 };
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
@@ -73,7 +73,7 @@ impl House {
     /// Header to principal; token to principal; unknown token to rejection.
     fn figures(&self) -> Result<[String; 3], Box<dyn Error>> {
         let header = format!("Basic {}", STANDARD.encode(format!("alice:{}", self.known)));
-        let judge = |presented: &Presented<'_>| self.authenticator.authenticate(presented, self.now);
+        let judge = |presented: &Presented<'_>| self.authenticator.authenticate(presented, Effort::Full, self.now);
         if !matches!(judge(&Presented::Token(&self.known)), Outcome::Authenticated(_)) {
             return Err("the token is not accepted".into());
         }
@@ -126,7 +126,7 @@ impl Office {
 
     /// Basic header to principal; Bearer header to principal; a token with a wrong signature to rejection.
     fn figures(&self) -> Result<[String; 3], Box<dyn Error>> {
-        let judge = |presented: &Presented<'_>| self.authenticator.authenticate(presented, self.now);
+        let judge = |presented: &Presented<'_>| self.authenticator.authenticate(presented, Effort::Full, self.now);
         if !matches!(judge(&Presented::Jwt(&self.token)), Outcome::Authenticated(_)) {
             return Err("the JWT is not accepted".into());
         }

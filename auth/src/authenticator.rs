@@ -26,6 +26,16 @@ pub enum Outcome {
     Unavailable(String),
 }
 
+/// How much may be done to judge a credential.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effort {
+    /// What it takes.
+    Full,
+    /// No more than a look into memory: for callers who failed too often. What is known to be good stays good for them,
+    /// so that nobody's failures lock out their neighbours.
+    Recall,
+}
+
 /// Judges credentials. Shared by all threads; judging one does no I/O and waits for nobody.
 pub struct Authenticator {
     anonymous: Arc<Principal>,
@@ -40,11 +50,14 @@ impl Authenticator {
     }
 
     /// Who presented this, at this moment?
-    pub fn authenticate(&self, presented: &Presented<'_>, now: Timestamp) -> Outcome {
+    pub fn authenticate(&self, presented: &Presented<'_>, effort: Effort, now: Timestamp) -> Outcome {
         let judged = match presented {
             Presented::Nothing => Ok(Arc::clone(&self.anonymous)),
             Presented::Token(text) => self.tokens.verify(text, now),
             Presented::Jwt(_) if self.issuers.is_empty() => Err(Rejection::NoIssuer),
+            Presented::Jwt(text) if effort == Effort::Recall => {
+                self.issuers.recall(text, now).ok_or(Rejection::NotJudged)
+            }
             Presented::Jwt(text) => self.issuers.verify(text, now).map_err(Rejection::Jwt),
             Presented::Password { .. } => Err(Rejection::NoDirectory),
         };

@@ -27,7 +27,7 @@ mod rejection;
 mod token;
 mod tokens;
 
-pub use authenticator::{Authenticator, Outcome};
+pub use authenticator::{Authenticator, Effort, Outcome};
 pub use credential::{Malformed, Presented, Scratch, presented};
 pub use issued::{Grant, Issued, Kind, Standing, Validity};
 pub use jwt::{

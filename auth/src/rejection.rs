@@ -36,6 +36,8 @@ pub enum Rejection {
     },
     /// A JWT that no configured issuer stands for.
     Jwt(Refusal),
+    /// Nobody looked at it: whoever sent it failed too often of late.
+    NotJudged,
     /// A JWT, and no issuer of such is configured.
     NoIssuer,
     /// A login and a password, and no directory is configured.
@@ -56,6 +58,7 @@ impl Rejection {
             Self::Jwt(_) => {
                 "the JWT is not accepted here\nget a new one, and send it as the password in .netrc or as Bearer".to_owned()
             }
+            Self::NotJudged => "too many requests without a good credential came from this address\ncome back in a minute".to_owned(),
             Self::NoIssuer => "no issuer of JWTs is configured here\nsend a token (mg_…) instead".to_owned(),
             Self::NoDirectory => {
                 "passwords are not accepted here: no directory is configured\nsend a token (mg_…) as the password instead"
@@ -73,6 +76,7 @@ impl Rejection {
             Self::Expired { id, at } => format!("token `{id}` expired at {at}"),
             Self::Revoked { id, at } => format!("token `{id}` was revoked at {at}"),
             Self::Jwt(refusal) => refusal.to_string(),
+            Self::NotJudged => "its sender failed too often to be looked at".to_owned(),
             Self::NoIssuer => "a JWT was sent and no issuer is configured".to_owned(),
             Self::NoDirectory => "a password was sent and no directory is configured".to_owned(),
         }
@@ -88,6 +92,7 @@ impl Rejection {
             Self::Expired { .. } => "token_expired",
             Self::Revoked { .. } => "token_revoked",
             Self::Jwt(refusal) => refusal.reason().code(),
+            Self::NotJudged => "not_judged",
             Self::NoIssuer => "no_issuer",
             Self::NoDirectory => "no_directory",
         }
@@ -107,6 +112,7 @@ impl Rejection {
             | Self::UnknownId(_)
             | Self::WrongSecret(_)
             | Self::Jwt(_)
+            | Self::NotJudged
             | Self::NoIssuer
             | Self::NoDirectory => None,
         }
@@ -143,6 +149,7 @@ mod tests {
             Rejection::UnknownId(id()),
             Rejection::Expired { id: id(), at },
             Rejection::Revoked { id: id(), at },
+            Rejection::NotJudged,
             Rejection::NoIssuer,
             Rejection::NoDirectory,
         ] {

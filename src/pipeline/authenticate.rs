@@ -26,14 +26,15 @@ impl Gateway {
         let values = headers.get_all(AUTHORIZATION).iter().map(|value| value.as_bytes());
         let (mut scratch, arrived) = (Scratch::new(), Instant::now());
         let shown = presented(values, &mut scratch);
-        let mut outcome = shown.as_ref().map(|shown| self.authenticator.authenticate(shown, trail.received));
+        let effort = self.effort(trail);
+        let mut outcome = shown.as_ref().map(|shown| self.authenticator.authenticate(shown, effort, trail.received));
         // Whoever fails pays before anybody is asked about it, and what was good after all is taken back.
         let failure = self.charge_if_failed(&outcome, trail)?;
         if let (Ok(shown), Ok(Outcome::Rejected(rejection))) = (&shown, &outcome)
             && rejection.may_be_news()
         {
             self.lookout.look(&self.authenticator, arrived).await;
-            outcome = Ok(self.authenticator.authenticate(shown, trail.received));
+            outcome = Ok(self.authenticator.authenticate(shown, effort, trail.received));
         }
         let error = match outcome {
             Ok(Outcome::Authenticated(principal)) => {

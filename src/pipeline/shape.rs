@@ -17,7 +17,7 @@ use crate::{
     limit::{Excess, Failure, Flood, Payer, Tab, Turn},
     telemetry::{REQUEST_ID, label::Limit},
 };
-use auth::{Malformed, Method, Outcome};
+use auth::{Effort, Malformed, Method, Outcome};
 use axum::http::StatusCode;
 use std::net::IpAddr;
 
@@ -57,6 +57,14 @@ impl Gateway {
         let Toll::Charged(tab) = &mut trail.toll else { return Ok(()) };
         let charged = self.limits.charge_fetch(tab);
         self.wait(charged, trail).await
+    }
+
+    /// How much may be done about this caller's credential: a signature is not checked for an address that fails too often.
+    pub(super) fn effort(&self, trail: &Trail) -> Effort {
+        match client(trail) {
+            Some(client) if self.limits.is_shut(client) => Effort::Recall,
+            _ => Effort::Full,
+        }
     }
 
     /// Charges the address if the credential is not good, before anybody is asked about it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::issued::{Grant, Kind};
 use crate::token::{RANDOM_BYTES, TokenError, TokenText};
-use crate::{Authenticator, Issuers, Outcome, Presented};
+use crate::{Authenticator, Effort, Issuers, Outcome, Presented};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -293,7 +293,7 @@ fn each_shape_has_one_judge() {
     let house = House::new();
     let text = house.token.expose().to_owned();
     let authenticator = Authenticator::new(Arc::new(house.tokens), Arc::new(Issuers::new(Vec::new(), &[0; 32])));
-    let judge = |presented: Presented<'_>| authenticator.authenticate(&presented, at(1500));
+    let judge = |presented: Presented<'_>| authenticator.authenticate(&presented, Effort::Full, at(1500));
     let Outcome::Authenticated(nobody) = judge(Presented::Nothing) else { panic!("refused") };
     assert_eq!(*nobody, Principal::anonymous());
     assert!(matches!(judge(Presented::Token(&text)), Outcome::Authenticated(_)));

@@ -3,6 +3,7 @@
 use super::mint::Mint;
 use super::scene::{NOW, Scene, claims, with};
 use crate::jwt::{Algorithm, Reason, Reread};
+use jiff::Timestamp;
 use serde_json::json;
 use std::fs;
 use std::sync::Arc;
@@ -20,6 +21,19 @@ fn a_verified_token_is_remembered_and_a_refused_one_is_not() {
     assert_eq!(scene.issuers.remembered(), 1);
     scene.verify(&token(NOW - 600)).unwrap_err();
     assert_eq!(scene.issuers.remembered(), 1);
+}
+
+/// Whoever fails too often is not judged; what was found good before stays good, until its end.
+#[test]
+fn what_is_remembered_is_recalled_and_nothing_else_is_judged() {
+    let scene = Scene::new();
+    let recall = |text: &str, now| scene.issuers.recall(text, Timestamp::from_second(now).unwrap());
+    let good = token(NOW + 100);
+    assert!(recall(&good, NOW).is_none());
+    scene.verify(&good).unwrap();
+    assert!(recall(&good, NOW).is_some());
+    assert!(recall(&token(NOW + 600), NOW).is_none() && recall(&good, NOW + 200).is_none());
+    assert_eq!(scene.issuers.remembered(), 1, "and nothing was learnt");
 }
 
 /// INVARIANT: a signature is part of what is remembered, so a good token does not open the way for its like.
