@@ -66,6 +66,9 @@ pub(super) struct Terms {
     pub(super) timeouts: Timeouts,
     pub(super) chance: Arc<Chance>,
     pub(super) observed: Observed,
+    /// Streams are handed on as slowly as clients take them ([`SourceSettings::inside`](super::SourceSettings::inside)), so
+    /// they hold no slot: else slow clients would keep everybody from the source.
+    pub(super) hands_on: bool,
 }
 
 /// The access to one source.
@@ -174,7 +177,10 @@ impl Access {
         let late = || SourceError::TimedOut { at: Arc::clone(&self.source), waiting: limits.waiting };
         let tried = timeout_at(limits.end, trying).await.unwrap_or_else(|_| Err(late()));
         match self.terms.observed.tell(tried) {
-            Ok(body) if errand.streamed => Ok(accompanied(body, pass, slot, errand.subject)),
+            Ok(body) if errand.streamed => {
+                let slot = (!self.terms.hands_on).then_some(slot);
+                Ok(accompanied(body, pass, slot, errand.subject))
+            }
             Ok(body) => {
                 pass.ended(Sign::Life);
                 Ok(body)
@@ -298,7 +304,7 @@ fn sign(error: &SourceError, answered: bool, subject: u64) -> Sign {
 }
 
 /// A streamed body with the slot and the pass that it holds until its end.
-fn accompanied(body: Body, pass: Pass, slot: Slot, subject: u64) -> Body {
+fn accompanied(body: Body, pass: Pass, slot: Option<Slot>, subject: u64) -> Body {
     let Body { length, bytes, told } = body;
     let bytes = stream::unfold(Some((bytes, pass, slot)), move |state| async move {
         let (mut bytes, mut pass, slot) = state?;

@@ -141,6 +141,7 @@ impl Sources {
             timeouts: transport.timeouts,
             chance: Arc::new(Chance::new(settings.failures.seed)),
             observed: Observed::default(),
+            hands_on: settings.inside,
         };
         let mut builder = Builder::new(settings, &transport, &terms);
         let list = match &settings.upstream {

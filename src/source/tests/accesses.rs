@@ -27,8 +27,12 @@ fn at() -> Arc<str> {
 }
 
 fn access(failures: FailureSettings) -> Access {
+    Access::new(at(), &terms(failures))
+}
+
+fn terms(failures: FailureSettings) -> Terms {
     let (chance, observed) = (Arc::new(Chance::new(7)), Observed::default());
-    Access::new(at(), &Terms { failures, timeouts: TIMEOUTS, chance, observed })
+    Terms { failures, timeouts: TIMEOUTS, chance, observed, hands_on: false }
 }
 
 fn plain() -> FailureSettings {
@@ -339,4 +343,14 @@ async fn a_streamed_body_holds_its_slot_until_its_end() {
     assert_eq!(taken(), 0);
     drop(access.ask(ZIP, || async { Ok(body()) }).await);
     assert_eq!(taken(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_clients_keep_nobody_from_a_source_whose_bodies_are_handed_on() {
+    let failures = FailureSettings { max_in_flight: 1, ..plain() };
+    let access = Access::new(at(), &Terms { hands_on: true, ..terms(failures) });
+    let slow = access.ask(ZIP, || async { Ok(body()) }).await.ok().unwrap();
+    assert!(access.ask(SMALL, || async { Ok(body()) }).await.is_ok());
+    drop(slow);
+    assert_eq!(access.state(&"upstream".into()).standing, Standing::Closed, "a client that goes away says nothing");
 }
