@@ -25,6 +25,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// No limit at all.
+    pub fn off() -> Self {
+        Self { principal: None, anonymous: None, failures: None, roles: Vec::new(), ..Self::default() }
+    }
+
     /// Whose limit, and what it is, for people: `principal` and `1000/s, 60000 at once`.
     pub fn described(&self) -> Vec<(String, String)> {
         let shown = |rate: Option<Rate>| rate.map_or_else(|| "off".to_owned(), |rate| rate.to_string());

@@ -5,6 +5,7 @@ use super::{Args, Directory, GoSettings, netrc};
 use crate::cli::terminal::Failure;
 use crate::cli::{check, serve};
 use crate::config::{self, ConfigError, Inputs, Loaded, Place, Problem, Settings, Source};
+use crate::limit;
 use crate::pipeline::{Plan, StandIn};
 use crate::source::{Location, Upstreams, go_setting};
 use auth::{Method, Principal};
@@ -154,6 +155,9 @@ fn enclose(settings: &mut Settings, directory: &Directory, encrypted: bool) -> R
     settings.store.dir = data.join("store");
     settings.audit.dir = data.join("audit");
     settings.data = data;
+    // One principal, and records that are read once.
+    settings.limits = limit::Settings::off();
+    settings.audit.index = false;
     // A real gateway under this name may be the upstream.
     settings.instance = None;
     settings.tls = None;
