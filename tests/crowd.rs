@@ -70,7 +70,8 @@ fn http(number: usize) -> Http {
 }
 
 fn start(upstream: &Upstream) -> Gateway {
-    let upstream = format!("[upstream]\nlist = \"{}\"\nread_timeout = \"5m\"\n", upstream.url());
+    // What is fetched is counted: nothing is tried again.
+    let upstream = format!("[upstream]\nlist = \"{}\"\nread_timeout = \"5m\"\nretries = 0\n", upstream.url());
     Gateway::tls().policy(OPEN).config(&upstream).start()
 }
 

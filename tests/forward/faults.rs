@@ -7,7 +7,8 @@ use crate::{
     upstream::{Reply, Upstream},
 };
 
-const QUICK: &str = "read_timeout = \"300ms\"\nconnect_timeout = \"300ms\"\n";
+/// Every request is asked, and once: what happens when a source is left alone or tried again is in `faults`.
+const QUICK: &str = "read_timeout = \"300ms\"\nconnect_timeout = \"300ms\"\nretries = 0\nfailure_threshold = 1000\n";
 
 fn hasty(upstream: &Upstream) -> Gateway {
     before(Gateway::plain().policy(OPEN), &upstream.url()).config(QUICK).start()
@@ -80,7 +81,10 @@ fn a_zip_that_breaks_is_a_broken_transfer_and_recorded_as_one() {
             let gateway = before(plan.policy(OPEN), &upstream.url()).config(QUICK).start();
             let got = Download::start(&gateway, ZIP, http).end();
             assert!(!got.whole && got.body.len() < zip.len(), "{name}, {http:?}: {}, {}", got.status, got.body.len());
-            assert!(got.status.ends_with("200") && zip.starts_with(&got.body), "{name}, {http:?}: {}", got.status);
+            // A reset may overtake the head of the answer in HTTP/2.
+            let overtaken = http == Http::Two && got.status.ends_with("000") && got.body.is_empty();
+            let begun = got.status.ends_with("200") || overtaken;
+            assert!(begun && zip.starts_with(&got.body), "{name}, {http:?}: {}", got.status);
             await_that("the record of the broken transfer", || of_kind(&gateway, "broken").len() == 1);
             let (broken, answered) = (of_kind(&gateway, "broken"), of_kind(&gateway, "answered"));
             assert_eq!(broken[0]["request"], answered[0]["request"], "{name}");
