@@ -9,7 +9,10 @@ use super::{
 };
 use crate::shelf::{Meta, Record, ShelfError, Stamp, hex};
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::SeqCst};
+
+/// How often an entry is read anew because something was taken out meanwhile; after that a source is asked.
+const ATTEMPTS: usize = 4;
 
 /// An entry that was found on disk.
 pub(super) enum Loaded {
@@ -56,20 +59,35 @@ impl Inner {
     }
 
     /// Reads the entry from disk into memory, on a blocking thread.
+    ///
+    /// INVARIANT: nothing stays in memory that was taken out. What is taken out is counted when it has left the disk, and
+    /// then leaves memory; so whoever read it before finds another count afterwards, or is found in memory.
     async fn on_disk(self: &Arc<Self>, item: &Item) -> Option<Loaded> {
-        let asked = item.clone();
-        let loaded = self.blocking(move |inner| inner.load(&asked)).await.ok()?;
+        for _ in 0..ATTEMPTS {
+            let evictions = self.evictions.load(SeqCst);
+            let asked = item.clone();
+            let loaded = self.blocking(move |inner| inner.load(&asked)).await.ok()?;
+            let loaded = self.memorise(item, loaded?);
+            if self.evictions.load(SeqCst) == evictions {
+                return Some(loaded);
+            }
+            self.memory.remove(item);
+            self.zips.remove(item);
+        }
+        None
+    }
+
+    fn memorise(&self, item: &Item, loaded: Loaded) -> Loaded {
         match &loaded {
-            Some(Loaded::Small(small)) => {
+            Loaded::Small(small) => {
                 // A flight may have stored a newer one since it was read.
                 let newer = self.memory.get(item).filter(|newer| newer.meta().fetched > small.meta().fetched);
                 if let Some(newer) = newer {
-                    return Some(Loaded::Small(newer));
+                    return Loaded::Small(newer);
                 }
                 self.memory.insert(item.clone(), small.clone());
             }
-            Some(Loaded::Zip(zip)) => self.zips.insert(item.clone(), zip.clone()),
-            None => {}
+            Loaded::Zip(zip) => self.zips.insert(item.clone(), zip.clone()),
         }
         loaded
     }
@@ -174,7 +192,9 @@ impl Inner {
         if let Some(stamp) = only {
             self.compared.remove(stamp);
         }
-        match self.parts.shelf.set_aside(key, &alarm.to_string(), only, record) {
+        let moved = self.parts.shelf.set_aside(key, &alarm.to_string(), only, record);
+        self.evict(key);
+        match moved {
             Ok(true) => {
                 self.counters.set_aside.add();
                 self.alarms.raise(&alarm);
@@ -188,8 +208,10 @@ impl Inner {
         }
     }
 
-    /// Forgets what memory has under a key of the shelf. Goes through all of memory; entries are evicted rarely.
+    /// Forgets what memory has under a key of the shelf; to be called again when the entry has left the disk, since it may
+    /// have been read in between. Goes through all of memory; entries are evicted rarely.
     pub(super) fn evict(&self, key: &str) {
+        self.evictions.fetch_add(1, SeqCst);
         self.zips.retain(|_, zip| zip.key != key);
         self.memory.retain(|item, _| item.key() != key);
     }

@@ -76,7 +76,7 @@ use item::Item;
 use jiff::Timestamp;
 use quick_cache::{Weighter, sync::Cache};
 use spool::SpoolMemory;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 use tokio::{runtime::Handle, time::Instant};
 use zip::HeldZip;
 
@@ -115,6 +115,8 @@ pub(crate) struct Inner {
     memory: Cache<Item, Arc<Small>, SmallWeight>,
     /// Open zips.
     zips: Cache<Item, Arc<HeldZip>>,
+    /// How often something was taken out of memory and disk, so that a reader notices that it may have read just that.
+    evictions: AtomicU64,
     /// Files that were compared with their record since the start, with the SHA-256 that they had.
     compared: Cache<Stamp, [u8; 32]>,
     absences: Recent<Arc<str>>,
@@ -142,6 +144,7 @@ impl Store {
             flights: Flights::default(),
             memory: Cache::with_weighter(10_000, settings.memory_bytes, SmallWeight),
             zips: Cache::new(settings.open_zips),
+            evictions: AtomicU64::new(0),
             compared: Cache::new(COMPARED),
             absences: Recent::new(settings.absent_for),
             failures: Recent::new(settings.down_for),

@@ -1,7 +1,10 @@
 //! A byte that changes on disk.
 
 use super::scene::*;
-use crate::store::*;
+use crate::{
+    shelf::Record,
+    store::{item::Item, *},
+};
 use futures_util::StreamExt;
 use std::{
     fs::{File, OpenOptions},
@@ -166,4 +169,28 @@ async fn the_scrub_finds_it_before_anyone_asks() {
         assert!(matches!(scene.look(&target, at(1)).await, Look::Ask));
     }
     assert_eq!(scene.store.scrub(0).await.entries, 1);
+}
+
+/// An entry that somebody reads from disk in the very moment in which it is taken out must not live on in memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_taken_out_while_it_is_read_does_not_live_on_in_memory() {
+    for _ in 0..100 {
+        let scene = stored().await;
+        let (inner, zip) = (scene.store.inner.clone(), zip());
+        let key = Item::of(&zip, false).unwrap().key();
+        let readers = (0..8).map(|_| {
+            let (store, zip) = (scene.store.clone(), zip.clone());
+            tokio::spawn(async move {
+                while matches!(store.look(&zip, false, at(1)).await, Look::Held(_)) {
+                    tokio::task::yield_now().await;
+                }
+            })
+        });
+        let readers: Vec<_> = readers.collect();
+        let alarm = Alarm::Unkept { key: key.clone(), cause: "a test".into() };
+        tokio::task::spawn_blocking(move || inner.put_aside(&key, None, Record::Move, alarm)).await.unwrap();
+        for reader in readers {
+            tokio::time::timeout(Duration::from_secs(10), reader).await.expect("it lives on").unwrap();
+        }
+    }
 }
