@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, broadcast};
+use tokio::time::MissedTickBehavior;
 use tokio_rustls::client::TlsStream;
 
 /// Long enough for a loaded machine; reaching it is a failure.
@@ -196,11 +197,13 @@ impl Authority {
     }
 }
 
-/// Asks until the answer is `expected`, for as long as [`PATIENCE`].
+/// Waits until a condition holds, which is looked at again and again for as long as [`PATIENCE`].
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let mut looks = tokio::time::interval(Duration::from_millis(5));
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let asked = async {
         while !holds().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            looks.tick().await;
         }
     };
     assert!(tokio::time::timeout(PATIENCE, asked).await.is_ok(), "never: {what}");

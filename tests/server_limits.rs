@@ -5,7 +5,7 @@ use modgate::telemetry::label::ConnectionEnd;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, interval, timeout};
 
 const SHORT: Duration = Duration::from_millis(150);
 
@@ -47,12 +47,13 @@ async fn a_head_that_comes_too_slowly_ends_the_connection() {
 async fn bytes_that_trickle_do_not_put_the_time_out_off() {
     let running = plain(|settings| settings.header_timeout = SHORT);
     let mut stream = running.connect().await;
+    let mut pace = interval(SHORT / 5);
     let trickle = async {
         for byte in b"GET / HTTP/1.1\r\nX: ".iter().chain(std::iter::repeat(&b'x')) {
+            pace.tick().await;
             if stream.write_all(&[*byte]).await.is_err() {
                 return;
             }
-            tokio::time::sleep(SHORT / 5).await;
         }
     };
     timeout(PATIENCE, trickle).await.expect("the connection stays open");
@@ -111,7 +112,12 @@ async fn an_answer_that_takes_long_is_waited_for() {
             let (client, url) = (client, running.url("/wait"));
             async move { get(&client, &url).await.1 }
         });
-        tokio::time::sleep(SHORT * 4).await;
+        eventually("it is asked", async || running.metrics.render().unwrap().contains("requests_in_flight 1\n")).await;
+        // The server itself tells that its time-outs have passed: it ends those who ask nothing, one after the other.
+        for _ in 0..4 {
+            let mut silent = running.connect().await;
+            rest(&mut silent).await;
+        }
         running.handler.go.notify_one();
         assert_eq!(asked.await.unwrap(), "waited");
     }

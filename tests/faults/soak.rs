@@ -11,7 +11,7 @@ use super::{
 use crate::{
     dice::Dice,
     gateway::{Gateway, await_that},
-    listening::Authority,
+    listening::{Authority, eventually},
     metrics::scrape,
 };
 use reqwest::Client;
@@ -178,10 +178,8 @@ async fn in_any_weather_answers_are_right_and_the_store_is_whole() {
     for namespace in ["soak.test", "corp.test"] {
         for kind in ASKED {
             let path = format!("/{namespace}/m1000007/{}", kind.replace('V', VERSIONS[0]));
-            while scene.get(&path).await.unwrap() != (200, world::expected(&path).unwrap()) {
-                assert!(began.elapsed() < LONG + Duration::from_secs(60), "{path} does not come back");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            let right = (200, world::expected(&path).unwrap());
+            eventually(&format!("{path} comes back"), async || scene.get(&path).await.unwrap() == right).await;
         }
     }
     await_that("all fetches to end", || scrape(&scene.gateway).contains("modgate_store_flights 0.0\n"));

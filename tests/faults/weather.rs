@@ -13,6 +13,7 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::watch,
+    time::timeout,
 };
 
 /// What happens to the bytes of an upstream.
@@ -96,12 +97,12 @@ async fn answer(
         match now {
             Weather::Fair | Weather::Errors => to.write_all(bytes).await.ok()?,
             Weather::Late => {
-                tokio::time::sleep(Duration::from_millis(20 + chance as u64)).await;
+                lasting(now, &mut weather, Duration::from_millis(20 + chance as u64)).await;
                 to.write_all(bytes).await.ok()?;
             }
             Weather::Drip => {
                 for piece in bytes.chunks(1 + read / 16) {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    lasting(now, &mut weather, Duration::from_millis(10)).await;
                     to.write_all(piece).await.ok()?;
                 }
             }
@@ -121,4 +122,9 @@ async fn answer(
             }
         }
     }
+}
+
+/// Holds something up for so long, if the weather lasts.
+async fn lasting(now: Weather, weather: &mut watch::Receiver<Weather>, delay: Duration) {
+    let _ = timeout(delay, weather.wait_for(|weather| *weather != now)).await;
 }

@@ -174,7 +174,7 @@ fn rest(server: &Server) {
     let mut indexed = began;
     let mut before = Reading::take(&server.processes);
     while began.elapsed() < PATIENCE {
-        thread::sleep(BREATH);
+        thread::park_timeout(BREATH);
         let now = Reading::take(&server.processes);
         let used = now.since(&before);
         if used.index > 0.0 {
