@@ -16,6 +16,9 @@ use std::ops::Range;
 /// gzip saves nothing worth its price below this size, in bytes.
 pub const GZIP_FROM: usize = 1024;
 
+/// Room for all headers of an answer, those of the walk and of HTTP included.
+const HEADERS: usize = 12;
+
 /// What is known of an answer beside its bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
@@ -105,6 +108,7 @@ impl About<'_> {
     fn builder(&self, status: StatusCode, gzip: bool) -> Builder {
         let mut builder = Response::builder().status(status);
         if let Some(headers) = builder.headers_mut() {
+            headers.reserve(HEADERS);
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(self.target)));
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control()));
             headers.insert(header::VARY, HeaderValue::from_static("Authorization, Accept-Encoding"));

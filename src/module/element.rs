@@ -52,11 +52,15 @@ pub(crate) fn check_element(element: &str, kind: Kind) -> Result<(), String> {
     if element.ends_with('.') {
         return Err("trailing dot in path element".into());
     }
-    if let Some(c) = element.chars().find(|&c| !allowed(c, kind)) {
+    // Nearly all of them; characters need to be told apart only where there are others.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if !element.bytes().all(plain)
+        && let Some(c) = element.chars().find(|&c| !allowed(c, kind))
+    {
         return Err(format!("invalid char {c:?}"));
     }
     let short = element.split('.').next().unwrap_or_default();
-    if DEVICES.iter().any(|device| device.eq_ignore_ascii_case(short)) {
+    if matches!(short.len(), 3 | 4) && DEVICES.iter().any(|device| device.eq_ignore_ascii_case(short)) {
         return Err(format!("`{short}` disallowed as path element component on Windows"));
     }
     if kind == Kind::Module && looks_like_short_name(short) {

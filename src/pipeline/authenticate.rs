@@ -33,7 +33,7 @@ impl Gateway {
         if let (Ok(shown), Ok(Outcome::Rejected(rejection))) = (&shown, &outcome)
             && rejection.may_be_news()
         {
-            self.lookout.look(&self.authenticator, arrived).await;
+            Box::pin(self.lookout.look(&self.authenticator, arrived)).await;
             outcome = Ok(self.authenticator.authenticate(shown, effort, trail.received));
         }
         let error = match outcome {

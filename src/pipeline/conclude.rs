@@ -45,7 +45,9 @@ impl Gateway {
         if is_served {
             tell(&trail, response.status().as_u16());
         }
-        if let Ok(id) = HeaderValue::from_str(trail.id.as_str()) {
+        if let Ok(mut id) = HeaderValue::from_str(trail.id.as_str()) {
+            // To HTTP/2: not worth a place in the table of headers, since it never comes again.
+            id.set_sensitive(true);
             response.headers_mut().insert(X_REQUEST_ID, id);
         }
         if !response.status().is_success()

@@ -101,8 +101,8 @@ pub struct Gateway {
 pub struct Walk(pub Arc<Gateway>);
 
 impl Handler for Walk {
-    async fn handle(&self, peer: &Peer, request: Request<hyper::body::Incoming>) -> Response<Body> {
-        self.0.answer(peer, &request).await
+    async fn handle(&self, peer: &Peer, request: &Request<hyper::body::Incoming>) -> Response<Body> {
+        self.0.answer(peer, request).await
     }
 }
 

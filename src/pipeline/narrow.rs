@@ -40,7 +40,7 @@ impl Gateway {
             return Ok(Narrowed::Untouched(content));
         }
         if *asked == Asked::Latest {
-            return self.newest_readable(path, (version, decision), wish, trail).await;
+            return Box::pin(self.newest_readable(path, (version, decision), wish, trail)).await;
         }
         Err(self.refuse_version(path, version, decision, trail))
     }

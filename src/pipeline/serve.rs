@@ -60,7 +60,7 @@ impl Gateway {
                 if held.stale && !forbids_fetch(wish) {
                     self.refresh(permit, trail.received);
                 }
-                let newer = if held.old { self.holding.refreshed(target, private).await } else { None };
+                let newer = if held.old { Box::pin(self.holding.refreshed(target, private)).await } else { None };
                 newer.unwrap_or(held.content)
             }
             Look::Absent { text } => return Err(RequestError::new(Kind::Absent, &*text)),
@@ -69,7 +69,7 @@ impl Gateway {
                 self.charge_fetch(trail).await?;
                 self.record_asked(target, trail)?;
                 let question = Question { target, private, wish, asker: trail.asker(), now: trail.received };
-                self.holding.ask(question).await.map_err(failure)?
+                Box::pin(self.holding.ask(question)).await.map_err(failure)?
             }
         };
         trail.cache = outcome(content.cache);
@@ -177,7 +177,7 @@ async fn whole_or_part(
     match negotiation::range(wish.headers, length, about.etag) {
         Err(negotiation::Unsatisfiable) => Ok(about.outside(wish, length)),
         Ok(None) => Ok(about.streamed(wish, Some(length), || Body::from_stream(zip.stream()))),
-        Ok(Some(part)) => match zip.range(part.clone()).await.map_err(failure)? {
+        Ok(Some(part)) => match Box::pin(zip.range(part.clone())).await.map_err(failure)? {
             Some(stream) => Ok(about.part(wish, &part, length, || Body::from_stream(stream))),
             None => Err(RequestError::new(Kind::Internal, "the module zip changed while it was asked for")),
         },

@@ -38,7 +38,7 @@ impl Gateway {
                 trail.cache = Cache::Hit;
                 bytes
             }
-            None => self.ask_database(permit, name, asked, wish, trail).await?,
+            None => Box::pin(self.ask_database(permit, name, asked, wish, trail)).await?,
         };
         Ok(plain(permit, permit.public_to_anonymous()).small(wish, bytes, || None))
     }

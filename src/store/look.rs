@@ -38,7 +38,8 @@ impl Inner {
                 self.counters.absent.add();
                 return Look::Absent { text };
             }
-            None => self.on_disk(item).await,
+            // On the heap, as all that a hit does not need: its future is made and moved for every request.
+            None => Box::pin(self.on_disk(item)).await,
         };
         loaded.map_or(Look::Ask, |loaded| Look::Held(self.held(item, loaded, now)))
     }
@@ -51,7 +52,7 @@ impl Inner {
         match zip.stamp() {
             Ok(stamp) if stamp.size() == zip.meta.size => Some(Loaded::Zip(zip)),
             Ok(stamp) => {
-                self.cut(&zip, stamp).await;
+                Box::pin(self.cut(&zip, stamp)).await;
                 None
             }
             Err(_) => None,
