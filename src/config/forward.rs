@@ -5,7 +5,8 @@ use super::place::Place;
 use super::quantity::{Value, quoted};
 use super::secret::Secret;
 use super::section::{Found, Section};
-use super::settings::{Forward, Identity, IdentityHeaders, Mode, Upstream};
+use super::settings::{Forward, Identity, Mode, Upstream};
+use crate::forward::Headers;
 use http::HeaderName;
 
 /// The shortest secret, in bytes: what a signature by HMAC-SHA-256 deserves.
@@ -97,9 +98,9 @@ fn long_enough(section: &Section<'_, '_>, secret: Secret, place: Place) -> Optio
     None
 }
 
-fn headers(section: &mut Section<'_, '_>) -> IdentityHeaders {
+fn headers(section: &mut Section<'_, '_>) -> Headers {
     let mut named = |key, default: &'static str| section.or(key, Header(HeaderName::from_static(default))).0;
-    let headers = IdentityHeaders {
+    let headers = Headers {
         subject: named("subject_header", "x-modgate-subject"),
         groups: named("groups_header", "x-modgate-groups"),
         roles: named("roles_header", "x-modgate-roles"),
@@ -107,7 +108,7 @@ fn headers(section: &mut Section<'_, '_>) -> IdentityHeaders {
         timestamp: named("timestamp_header", "x-modgate-timestamp"),
         signature: named("signature_header", "x-modgate-signature"),
     };
-    let IdentityHeaders { subject, groups, roles, request_id, timestamp, signature } = &headers;
+    let Headers { subject, groups, roles, request_id, timestamp, signature } = &headers;
     let mut names = [subject, groups, roles, request_id, timestamp, signature].map(HeaderName::as_str);
     names.sort_unstable();
     if let Some((name, _)) = names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next) {

@@ -35,8 +35,8 @@ pub use place::{ConfigError, InForce, Place, Problem};
 pub use quantity::Size;
 pub use secret::Secret;
 pub use settings::{
-    Admin, Audit, Checksum, Credential, Database, DatabaseKey, Failures, Forward, Hedge, Identity, IdentityHeaders,
-    Listen, Login, Mode, Policy, Settings, Source, Store, Tls, Upstream,
+    Admin, Audit, Checksum, Credential, Database, DatabaseKey, Failures, Forward, Hedge, Identity, Listen, Login, Mode,
+    Policy, Settings, Source, Store, Tls, Upstream,
 };
 
 #[cfg(test)]

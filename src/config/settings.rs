@@ -1,10 +1,9 @@
 //! The validated settings. Plain values: each part's own settings are made from them where the parts are put together.
 
 use super::Secret;
-use crate::limit;
 use crate::telemetry::log;
+use crate::{forward, limit};
 use auth::IssuerSettings;
-use http::HeaderName;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -72,24 +71,7 @@ pub struct Identity {
     /// What it is signed with.
     pub secret: Secret,
     /// In which headers.
-    pub headers: IdentityHeaders,
-}
-
-/// The headers in which the store behind is told who asks; all different.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct IdentityHeaders {
-    /// The subject.
-    pub subject: HeaderName,
-    /// The groups.
-    pub groups: HeaderName,
-    /// The roles.
-    pub roles: HeaderName,
-    /// The request's id.
-    pub request_id: HeaderName,
-    /// The time.
-    pub timestamp: HeaderName,
-    /// The signature over all of it.
-    pub signature: HeaderName,
+    pub headers: forward::Headers,
 }
 
 /// `[listen]`

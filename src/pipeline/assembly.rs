@@ -8,7 +8,7 @@ use crate::{
     audit::{self, AuditError, Journal},
     checksum::{Database, Databases, Directory, OpenError, SourceWire},
     config::{self, Mode, Settings},
-    forward::{Forward, Headers, Identity},
+    forward::{Forward, Identity},
     limit::{Limits, since_now},
     policy::Live,
     server::TrustedProxies,
@@ -207,9 +207,7 @@ fn open_store(
 
 /// How the store behind is told who asks.
 fn identity(settings: &config::Identity) -> Identity {
-    let config::IdentityHeaders { subject, groups, roles, request_id, timestamp, signature } = settings.headers.clone();
-    let headers = Headers { subject, groups, roles, request_id, timestamp, signature };
-    Identity::new(settings.secret.expose().as_bytes(), headers)
+    Identity::new(settings.secret.expose().as_bytes(), settings.headers.clone())
 }
 
 /// An alarm is logged, and kept in the journal as an act.
