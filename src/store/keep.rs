@@ -82,11 +82,7 @@ impl Inner {
     /// An entry of the other namespace does not stand in the way of the right one.
     fn make_way(&self, key: &str, displaces: bool) -> Result<(), ShelfError> {
         if displaces {
-            let moved =
-                self.parts.shelf.set_aside(key, "the path changed between public and private", None, Record::Move);
-            self.evict(key);
-            moved?;
-            self.counters.set_aside.add();
+            self.displace(key, "the path changed between public and private", None, Record::Move)?;
         }
         Ok(())
     }

@@ -189,17 +189,11 @@ impl Inner {
 
     /// Takes an entry out of service, in memory and on disk, with an alarm. Blocks.
     pub(super) fn put_aside(&self, key: &str, only: Option<&Stamp>, record: Record, alarm: Alarm) {
-        self.evict(key);
         if let Some(stamp) = only {
             self.compared.remove(stamp);
         }
-        let moved = self.parts.shelf.set_aside(key, &alarm.to_string(), only, record);
-        self.evict(key);
-        match moved {
-            Ok(true) => {
-                self.counters.set_aside.add();
-                self.alarms.raise(&alarm);
-            }
+        match self.displace(key, &alarm.to_string(), only, record) {
+            Ok(true) => self.alarms.raise(&alarm),
             // Another reader found the same and was first.
             Ok(false) => {}
             Err(error) => {
@@ -209,9 +203,26 @@ impl Inner {
         }
     }
 
-    /// Forgets what memory has under a key of the shelf; to be called again when the entry has left the disk, since it may
-    /// have been read in between. Goes through all of memory; entries are evicted rarely.
-    pub(super) fn evict(&self, key: &str) {
+    /// Moves an entry aside, out of memory too; whether there was one. Blocks.
+    pub(super) fn displace(
+        &self,
+        key: &str,
+        reason: &str,
+        only: Option<&Stamp>,
+        record: Record,
+    ) -> Result<bool, ShelfError> {
+        self.evict(key);
+        let moved = self.parts.shelf.set_aside(key, reason, only, record);
+        // It may have been read again before it left the disk.
+        self.evict(key);
+        if matches!(moved, Ok(true)) {
+            self.counters.set_aside.add();
+        }
+        moved
+    }
+
+    /// Forgets what memory has under a key of the shelf. Goes through all of memory; entries are evicted rarely.
+    fn evict(&self, key: &str) {
         self.evictions.fetch_add(1, SeqCst);
         self.zips.retain(|_, zip| zip.key != key);
         self.memory.retain(|item, _| item.key() != key);

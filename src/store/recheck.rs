@@ -59,13 +59,8 @@ impl Inner {
 
     /// Takes out an entry that the database contradicts. Its alarm has been raised.
     fn withdraw(&self, key: &str, why: &StoreError) {
-        self.evict(key);
-        let moved = self.parts.shelf.set_aside(key, &why.to_string(), None, Record::Move);
-        self.evict(key);
-        match moved {
-            Ok(true) => self.counters.set_aside.add(),
-            Ok(false) => {}
-            Err(error) => self.alarms.raise(&Alarm::Unkept { key: key.into(), cause: error.to_string() }),
+        if let Err(error) = self.displace(key, &why.to_string(), None, Record::Move) {
+            self.alarms.raise(&Alarm::Unkept { key: key.into(), cause: error.to_string() });
         }
     }
 }
