@@ -19,7 +19,6 @@ use crate::{
     tally::Tally,
 };
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -35,12 +34,6 @@ use tokio::{runtime::Builder, task::JoinSet, time::sleep};
 pub(crate) struct Plan {
     #[command(flatten)]
     servers: Servers,
-    /// The tree that all servers serve, as `load tree` makes it
-    #[arg(long, value_name = "DIR")]
-    tree: PathBuf,
-    /// The certificates to trust (PEM)
-    #[arg(long, value_name = "FILE")]
-    roots: PathBuf,
     /// Connections that stream large zips
     #[arg(long, default_value_t = 4)]
     streaming: usize,
@@ -98,8 +91,8 @@ impl Plan {
     pub(crate) fn run(&self) -> Result<Report, Failure> {
         let machine = Machine::look();
         let servers = self.servers.resolve()?;
-        let answers: Vec<Arc<Answer>> = read_tree(&self.tree)?.into_iter().map(Arc::new).collect();
-        let connector = Connector::new(Protocol::H2, &self.roots)?;
+        let answers: Vec<Arc<Answer>> = read_tree(&self.servers.tree)?.into_iter().map(Arc::new).collect();
+        let connector = Connector::new(Protocol::H2, &self.servers.roots)?;
         let (small, large) = (Kind::Info, Kind::LargeZip);
         let small = prepare(&connector, &servers, &answers, small)?;
         let large = prepare(&connector, &servers, &answers, large)?;

@@ -11,7 +11,7 @@ use rustls::{
     ServerConfig,
     pki_types::{PrivateKeyDer, pem::PemObject},
 };
-use std::{fs, path::PathBuf};
+use std::{ffi::OsStr, fs, path::PathBuf};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -68,8 +68,10 @@ impl Scene {
             stream.shutdown().await.unwrap();
         });
         let url = format!("one=https://127.0.0.1:{port}");
-        let line = ["test", "--server", &url].into_iter().chain(more.iter().copied());
-        CommandLine::parse_from(line).servers.resolve().unwrap().remove(0)
+        let (tree, roots) = (self.file("tree"), self.file("certificate.pem"));
+        let line = ["test".as_ref(), "--server".as_ref(), url.as_ref(), "--tree".as_ref(), tree.as_os_str()];
+        let line = line.into_iter().chain(["--roots".as_ref(), roots.as_os_str()]);
+        CommandLine::parse_from(line.chain(more.iter().map(OsStr::new))).servers.resolve().unwrap().remove(0)
     }
 
     async fn ask(&self, said: &'static [u8]) -> Result<(), Failure> {

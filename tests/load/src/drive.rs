@@ -11,7 +11,7 @@ use crate::{
     server::{Server, Servers},
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::runtime::Builder;
 
 /// What is driven, and against whom.
@@ -20,12 +20,6 @@ use tokio::runtime::Builder;
 pub(crate) struct Plan {
     #[command(flatten)]
     servers: Servers,
-    /// The tree that all servers serve, as `load tree` makes it
-    #[arg(long, value_name = "DIR")]
-    tree: PathBuf,
-    /// The certificates to trust (PEM)
-    #[arg(long, value_name = "FILE")]
-    roots: PathBuf,
     /// What to ask for
     #[arg(long, value_enum, value_delimiter = ',', default_value = "info,mod,list,latest,small-zip,large-zip")]
     kinds: Vec<Kind>,
@@ -57,11 +51,11 @@ impl Plan {
     pub(crate) fn run(&self) -> Result<Report, Failure> {
         let machine = Machine::look();
         let servers = self.servers.resolve()?;
-        let answers: Vec<Arc<Answer>> = read_tree(&self.tree)?.into_iter().map(Arc::new).collect();
+        let answers: Vec<Arc<Answer>> = read_tree(&self.servers.tree)?.into_iter().map(Arc::new).collect();
         let progress = self.progress(servers.len());
         let mut shapes = Vec::new();
         for &protocol in &self.protocols {
-            let connector = Connector::new(protocol, &self.roots)?;
+            let connector = Connector::new(protocol, &self.servers.roots)?;
             for &kind in &self.kinds {
                 progress.set_message(format!("looking at all {} over {}", kind.name(), protocol.name()));
                 let asked = prepare(&connector, &servers, &answers, kind)?;

@@ -27,7 +27,7 @@ where
     }
 }
 
-/// The servers, as the command line names them.
+/// The servers, as the command line names them, and what they serve.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Servers {
     /// A server and its base URL; the first one is what the others are compared with
@@ -45,6 +45,12 @@ pub(crate) struct Servers {
     /// Credentials, as the go command takes them: `machine HOST:PORT login … password …`
     #[arg(long, value_name = "FILE")]
     netrc: Option<PathBuf>,
+    /// The tree that all servers serve, as `load tree` makes it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tree: PathBuf,
+    /// The certificates to trust (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roots: PathBuf,
 }
 
 /// A server that can be asked.
