@@ -155,6 +155,26 @@ fn basic_with_any_login_and_bearer_are_the_same() {
     assert_eq!(bearer(&gateway, &issued).0, 200, "issued tokens work beside them");
 }
 
+/// No signature is verified for an address that failed too often; whoever was seen before is not kept out.
+#[test]
+fn from_an_address_that_fails_too_often_only_known_jwts_are_accepted() {
+    let (upstream, issuer) = (upstream(), Issuer::new());
+    let config = format!("[limits]\nfailures = \"1/h\"\nfailures_burst = 2\n{}", issuer.config());
+    let gateway = Gateway::plain().upstream(&upstream.url()).config(&config).start();
+    let (known, new) = (issuer.token(&json!({})), issuer.token(&json!({"jti": "run-8"})));
+    assert_eq!(bearer(&gateway, &known).0, 200);
+    let bad = |number: i32| ask(&gateway, &format!("/example.test/other/@v/v1.{number}.0.info"), &["-u", "x:y.y.y"]).0;
+    assert_eq!([bad(0), bad(1), bad(2)], [401, 401, 429]);
+
+    assert_eq!(bearer(&gateway, &known).0, 200);
+    let (status, text) = bearer(&gateway, &new);
+    assert!(status == 429 && text.contains("without a good credential from 127.0.0.1"), "{status} {text}");
+    let elsewhere = ["--interface", "127.0.0.2", "-H", &format!("Authorization: Bearer {new}")];
+    assert_eq!(ask(&gateway, LIST, &elsewhere).0, 200, "another address");
+    assert_eq!(bearer(&gateway, &new).0, 200, "it is known now");
+    assert!(!upstream.asked().iter().any(|path| path.contains("/other/")), "{:?}", upstream.asked());
+}
+
 /// INVARIANT: whatever is wrong, outside it is told in the same words; and nothing else is tried, asked or kept.
 #[test]
 fn a_bad_jwt_is_refused_in_one_text_and_never_tried_as_anything_else() {
