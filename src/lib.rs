@@ -35,6 +35,7 @@ pub mod audit;
 pub mod checksum;
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod error;
 pub mod forward;
 pub mod goproxy;

@@ -35,7 +35,7 @@ pub(crate) struct Trivial {
 }
 
 impl Handler for Trivial {
-    async fn handle(&self, peer: &Peer, request: &Request<Incoming>) -> Response<Body> {
+    async fn handle(&self, peer: &Peer, request: &mut Request<Incoming>) -> Response<Body> {
         match request.uri().path() {
             "/peer" => Response::new(Body::from(format!("{} {}", peer.address, peer.tls))),
             "/panic" => panic!("asked to"),

@@ -66,7 +66,7 @@ impl House {
         let known = auth::TokenText::mint(&random(tokens)).expose().to_owned();
         let unknown = auth::TokenText::mint(&random(0)).expose().to_owned();
         let issuers = Issuers::new(Vec::new(), &[0; 32]);
-        let authenticator = Authenticator::new(Tokens::over(ledger)?.into(), issuers.into());
+        let authenticator = Authenticator::new(Tokens::over(ledger)?.into(), issuers.into(), None);
         Ok(Self { authenticator, known, unknown, now })
     }
 
@@ -121,7 +121,7 @@ impl Office {
             (format!("{signed}.{}", signature(&signed)), format!("{signed}.{}", signature("another")));
         let issuers = Issuers::new(vec![Issuer::read(settings(KeyFile::Public(keys))?)?], &[7; 32]);
         let tokens = Tokens::over(Ledger::open_or_create(&directory.join("none.db"))?)?;
-        Ok(Self { authenticator: Authenticator::new(tokens.into(), issuers.into()), token, forged, now })
+        Ok(Self { authenticator: Authenticator::new(tokens.into(), issuers.into(), None), token, forged, now })
     }
 
     /// Basic header to principal; Bearer header to principal; a token with a wrong signature to rejection.

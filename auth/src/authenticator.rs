@@ -8,8 +8,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use std::net::IpAddr;
+use tokio::runtime::Handle;
+use zeroize::Zeroizing;
 
 use crate::credential::Presented;
+use crate::directory::Directory;
 use crate::jwt::Issuers;
 use crate::principal::Principal;
 use crate::rejection::Rejection;
@@ -24,6 +28,8 @@ pub enum Outcome {
     Rejected(Rejection),
     /// 503: whoever would have to judge cannot be asked. The text is for the log.
     Unavailable(String),
+    /// Whoever must judge is somewhere else: [`Authenticator::inquire`] asks them.
+    Open,
 }
 
 /// How much may be done to judge a credential.
@@ -36,17 +42,18 @@ pub enum Effort {
     Recall,
 }
 
-/// Judges credentials. Shared by all threads; judging one does no I/O and waits for nobody.
+/// Judges credentials. Shared by all threads; [`Authenticator::authenticate`] does no I/O and waits for nobody.
 pub struct Authenticator {
     anonymous: Arc<Principal>,
     tokens: Arc<Tokens>,
     issuers: Arc<Issuers>,
+    directory: Option<Arc<Directory>>,
 }
 
 impl Authenticator {
-    /// An authenticator of issued tokens and of the issuers' JWTs.
-    pub fn new(tokens: Arc<Tokens>, issuers: Arc<Issuers>) -> Self {
-        Self { anonymous: Arc::new(Principal::anonymous()), tokens, issuers }
+    /// An authenticator of issued tokens, of the issuers' JWTs, and of the directory's passwords.
+    pub fn new(tokens: Arc<Tokens>, issuers: Arc<Issuers>, directory: Option<Arc<Directory>>) -> Self {
+        Self { anonymous: Arc::new(Principal::anonymous()), tokens, issuers, directory }
     }
 
     /// Who presented this, at this moment?
@@ -59,11 +66,38 @@ impl Authenticator {
                 self.issuers.recall(text, now).ok_or(Rejection::NotJudged)
             }
             Presented::Jwt(text) => self.issuers.verify(text, now).map_err(Rejection::Jwt),
-            Presented::Password { .. } => Err(Rejection::NoDirectory),
+            Presented::Password { login, password } => match &self.directory {
+                None => Err(Rejection::NoDirectory),
+                Some(directory) => match directory.recall(login, password, now) {
+                    Some(principal) => Ok(principal),
+                    None if effort == Effort::Recall => Err(Rejection::NotJudged),
+                    None => return Outcome::Open,
+                },
+            },
         };
         match judged {
             Ok(principal) => Outcome::Authenticated(principal),
             Err(rejection) => Outcome::Rejected(rejection),
+        }
+    }
+
+    /// Asks whoever is elsewhere about a credential that [`Authenticator::authenticate`] left open. The asking is done
+    /// on `background`, whose connections outlive the caller.
+    pub async fn inquire(
+        &self,
+        presented: &Presented<'_>,
+        client: IpAddr,
+        now: Timestamp,
+        background: &Handle,
+    ) -> Outcome {
+        match (presented, &self.directory) {
+            (Presented::Password { login, password }, Some(directory)) => {
+                let (directory, login) = (Arc::clone(directory), (*login).to_owned());
+                let password = Zeroizing::new((*password).to_owned());
+                let asked = background.spawn(async move { directory.verify(&login, &password, client, now).await });
+                asked.await.unwrap_or_else(|_| Outcome::Unavailable("asking the directory panicked".to_owned()))
+            }
+            _ => self.authenticate(presented, Effort::Full, now),
         }
     }
 

@@ -94,6 +94,7 @@ impl Issued {
             method: Method::Token,
             token_id: Some(self.id.as_str().into()),
             scope: self.scope.as_ref().map(|scope| scope.as_str().into()),
+            claims: Arc::from([]),
         }
     }
 }

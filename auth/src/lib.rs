@@ -17,6 +17,8 @@
 
 mod authenticator;
 mod credential;
+mod directory;
+mod fetch;
 mod issued;
 mod jwt;
 mod ledger;
@@ -29,6 +31,8 @@ mod tokens;
 
 pub use authenticator::{Authenticator, Effort, Outcome};
 pub use credential::{Malformed, Presented, Scratch, presented};
+pub use directory::Directory;
+pub use fetch::{FetchError, Fetched, Fetcher, is_confidential};
 pub use issued::{Grant, Issued, Kind, Standing, Validity};
 pub use jwt::{
     Algorithm, Alias, AliasError, ClaimPath, ClaimPathError, Issuer, IssuerSettings, Issuers, KeyFile, KeyFileError,
@@ -37,7 +41,7 @@ pub use jwt::{
 pub use ledger::{Ledger, LedgerError};
 pub use memory::MEMORY_KEY_BYTES;
 pub use name::{Line, Name, NameError};
-pub use principal::{Method, Principal};
+pub use principal::{Claim, Method, Principal};
 pub use rejection::Rejection;
 pub use token::{RANDOM_BYTES, Token, TokenDigest, TokenError, TokenId, TokenIdError, TokenText};
 pub use tokens::{Change, ChangeKind, Refreshed, Tokens};

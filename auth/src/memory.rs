@@ -52,8 +52,9 @@ struct Weight;
 
 impl Weighter<Digest, Remembered> for Weight {
     fn weight(&self, _: &Digest, remembered: &Remembered) -> u64 {
-        let Principal { subject, groups, token_id, scope, .. } = &*remembered.principal;
+        let Principal { subject, groups, token_id, scope, claims, .. } = &*remembered.principal;
         let texts = [Some(subject), token_id.as_ref(), scope.as_ref()].into_iter().flatten().chain(groups.iter());
+        let texts = texts.chain(claims.iter().map(|claim| &claim.value));
         // A text costs its bytes, its counters and its pointer.
         256 + texts.map(|text| text.len() as u64 + 32).sum::<u64>()
     }

@@ -14,15 +14,24 @@ pub enum Method {
     Token,
     /// A JWT of a configured issuer.
     Jwt,
+    /// A login and a password of the directory.
+    Ldap,
+    /// A client certificate.
+    Certificate,
+    /// A session in a browser, after a login at an issuer.
+    Session,
 }
 
 impl Method {
-    /// The method's name in records: `anonymous`, `token` or `jwt`.
+    /// The method's name in records: `anonymous`, `token`, `jwt`, `ldap`, `certificate` or `session`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",
             Self::Token => "token",
             Self::Jwt => "jwt",
+            Self::Ldap => "ldap",
+            Self::Certificate => "certificate",
+            Self::Session => "session",
         }
     }
 }
@@ -40,6 +49,17 @@ pub struct Principal {
     pub token_id: Option<Arc<str>>,
     /// The token's scope, opaque here; the policy intersects it.
     pub scope: Option<Arc<str>>,
+    /// What the credential says that only records are interested in: a pipeline's run id, repository and commit.
+    pub claims: Arc<[Claim]>,
+}
+
+/// A claim of a verified credential that is kept in records.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// As the configuration calls it: `run_id`.
+    pub name: Arc<str>,
+    /// Printable, on one line, at most 256 bytes.
+    pub value: Arc<str>,
 }
 
 impl Principal {
@@ -51,6 +71,7 @@ impl Principal {
             method: Method::Anonymous,
             token_id: None,
             scope: None,
+            claims: Arc::from([]),
         }
     }
 
@@ -77,8 +98,7 @@ mod tests {
             subject: "user:token/alice".into(),
             groups: ["group:token/dev".into()].into(),
             method: Method::Token,
-            token_id: None,
-            scope: None,
+            ..Principal::anonymous()
         };
         let names: Vec<_> = principal.identities().collect();
         assert_eq!(names, ["user:token/alice", "authenticated", "group:token/dev"]);

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
 };
 
@@ -44,6 +45,12 @@ pub struct Entry {
     /// The issued token's id.
     #[serde(default)]
     pub token: String,
+    /// What else the credential said, by name.
+    #[serde(default)]
+    pub claims: BTreeMap<String, String>,
+    /// Why the credential was not accepted.
+    #[serde(default)]
+    pub reason: String,
     /// Who connected.
     pub peer: Option<SocketAddr>,
     /// The client behind trusted proxies.
@@ -66,6 +73,9 @@ pub struct Entry {
     /// The checksum database's name.
     #[serde(default)]
     pub sumdb: String,
+    /// The path of a page or of the interface for programs.
+    #[serde(default)]
+    pub path: String,
     /// What was decided.
     #[serde(default)]
     pub decision: Decision,

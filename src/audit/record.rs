@@ -83,6 +83,8 @@ pub struct Target<'a> {
     pub query: Option<&'a str>,
     /// The checksum database's name.
     pub sumdb: Option<&'a str>,
+    /// The path of a page or of the interface for programs, without a query string.
+    pub path: Option<&'a str>,
 }
 
 /// The rule that decided.
@@ -126,6 +128,10 @@ pub struct Record<'a> {
     pub method: &'a str,
     /// The issued token's id; never its secret.
     pub token: Option<&'a str>,
+    /// What else the credential says, each with a name: a pipeline's run, its repository and commit.
+    pub claims: &'a [(&'a str, &'a str)],
+    /// Why a credential was not accepted: a code.
+    pub reason: Option<&'a str>,
     /// Who connected.
     pub peer: Option<SocketAddr>,
     /// The client behind trusted proxies; the peer's address where there are none.
@@ -165,6 +171,8 @@ impl<'a> Record<'a> {
             roles: &[],
             method: "",
             token: None,
+            claims: &[],
+            reason: None,
             peer: None,
             client: None,
             target: None,
@@ -213,6 +221,8 @@ impl<'a> Record<'a> {
         list(out, b",\"roles\":", self.roles);
         text(out, b",\"method\":", self.method);
         optional(out, b",\"token\":", self.token);
+        self.encode_claims(out);
+        optional(out, b",\"reason\":", self.reason);
         if let Some(peer) = self.peer {
             out.extend_from_slice(b",\"peer\":\"");
             socket(out, peer);
@@ -222,6 +232,18 @@ impl<'a> Record<'a> {
             out.extend_from_slice(b",\"client\":\"");
             json::address(out, client);
             out.push(b'"');
+        }
+    }
+
+    fn encode_claims(&self, out: &mut Vec<u8>) {
+        for (number, (name, value)) in self.claims.iter().enumerate() {
+            out.extend_from_slice(if number == 0 { b",\"claims\":{" } else { b"," });
+            json::text(out, name);
+            out.push(b':');
+            json::text(out, value);
+        }
+        if !self.claims.is_empty() {
+            out.push(b'}');
         }
     }
 
@@ -258,6 +280,7 @@ impl Target<'_> {
         optional(out, b",\"version\":", self.version);
         optional(out, b",\"query\":", self.query);
         optional(out, b",\"sumdb\":", self.sumdb);
+        optional(out, b",\"path\":", self.path);
     }
 }
 

@@ -74,6 +74,8 @@ impl Made {
             roles: &self.groups,
             method,
             token: Some(token),
+            claims: &[(token, trace), ("run_id", method)],
+            reason: Some(label),
             peer: self.peer,
             client: self.client,
             target: Some(Target {
@@ -83,6 +85,7 @@ impl Made {
                 version: Some(version),
                 query: Some(query),
                 sumdb: Some(sumdb),
+                path: Some(source),
             }),
             decision: self.decision,
             rule: Some(RuleRef { file, line: self.line, id: Some(id) }),
@@ -123,6 +126,8 @@ proptest! {
         prop_assert_eq!(&entry.rule, &format!("{}:{}", made.texts[11], made.line));
         let groups: Vec<String> = made.groups.iter().map(ToString::to_string).collect();
         prop_assert_eq!(&entry.groups, &groups);
+        prop_assert_eq!([&entry.reason, &entry.path], [&made.texts[6], &made.texts[14]]);
+        prop_assert_eq!(entry.claims.get("run_id"), Some(&made.texts[3]));
         prop_assert_eq!(&entry.roles, &groups);
         prop_assert_eq!(&entry.warnings, &groups);
         prop_assert_eq!(entry.time, made.time);

@@ -8,6 +8,7 @@ use crate::{
     audit::{self, AuditError, Journal},
     checksum::{Database, Databases, Directory, OpenError, SourceWire},
     config::{self, Mode, Settings},
+    console::{Console, Desk},
     forward::{Forward, Identity},
     limit::{Limits, since_now},
     policy::Live,
@@ -121,6 +122,8 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
     };
 
     let public_url = public_url(settings);
+    let policy = Arc::new(Live::new(policy));
+    let desk = Desk { policy: Arc::clone(&policy) };
     let gateway = Gateway {
         front: Front {
             base: base_path(settings),
@@ -128,10 +131,12 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         },
         public_url,
         contact: settings.contact.clone(),
-        authenticator: Arc::new(Authenticator::new(Arc::clone(&tokens), Arc::clone(&issuers))),
+        authenticator: Arc::new(Authenticator::new(Arc::clone(&tokens), Arc::clone(&issuers), None)),
+        background: around.background.clone(),
         lookout: Lookout::default(),
         stand_in: around.stand_in,
-        policy: Arc::new(Live::new(policy)),
+        policy,
+        console: Console::new(Arc::new(desk), around.background),
         limits: Limits::new(&settings.limits, since_now()),
         journal,
         holding,

@@ -36,6 +36,10 @@ impl Gateway {
             Box::pin(self.lookout.look(&self.authenticator, arrived)).await;
             outcome = Ok(self.authenticator.authenticate(shown, effort, trail.received));
         }
+        if let (Ok(shown), Ok(Outcome::Open), Some(caller)) = (&shown, &outcome, trail.caller) {
+            let inquired = self.authenticator.inquire(shown, caller.client, trail.received, &self.background);
+            outcome = Ok(Box::pin(inquired).await);
+        }
         let error = match outcome {
             Ok(Outcome::Authenticated(principal)) => {
                 failure.take_back();
@@ -47,8 +51,13 @@ impl Gateway {
                 RequestError::new(Kind::Unauthenticated, rejection.outside()).because(rejection)
             }
             Ok(Outcome::Unavailable(text)) => {
+                failure.take_back();
                 let outside = "whoever could verify this credential cannot be reached; try again";
                 RequestError::new(Kind::AuthenticatorDown, outside).because(Unavailable(text))
+            }
+            // Nobody who could be asked is left.
+            Ok(Outcome::Open) => {
+                RequestError::new(Kind::AuthenticatorDown, "this credential cannot be judged now; try again")
             }
             Err(malformed) => RequestError::new(Kind::Unauthenticated, malformed.to_string()),
         };

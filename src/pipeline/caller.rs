@@ -39,11 +39,7 @@ pub struct Caller {
 impl Front {
     /// Checks everything about a request that needs neither target nor principal.
     pub fn meet<B>(&self, peer: &Peer, request: &Request<B>) -> Result<Caller, RequestError> {
-        if request.method() != Method::GET && request.method() != Method::HEAD {
-            return Err(RequestError::new(Kind::Method, "only GET and HEAD are answered here"));
-        }
         one_host(request)?;
-        small_body(request.headers())?;
         let from = peer.address.ip().to_canonical();
         if !peer.confidential() && !self.trusted.trusts(from) && request.headers().contains_key(AUTHORIZATION) {
             let text = "credentials over plain http can be read on the way\nuse the https URL, and replace the token: it has been exposed";
@@ -60,6 +56,14 @@ impl Front {
     pub fn below_base<'a>(&self, path: &'a str) -> Option<&'a str> {
         path.strip_prefix(self.base.as_str()).filter(|rest| rest.starts_with('/'))
     }
+}
+
+/// Whether a request only reads, as all of the GOPROXY protocol do.
+pub(super) fn reads<B>(request: &Request<B>) -> Result<(), RequestError> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Err(RequestError::new(Kind::Method, "only GET and HEAD are answered here"));
+    }
+    small_body(request.headers())
 }
 
 /// INVARIANT: a request names one host, once.
@@ -106,7 +110,8 @@ mod tests {
 
     fn refused(peer: &str, tls: bool, request: Request<()>) -> Option<Kind> {
         let address = peer.parse().unwrap();
-        front().meet(&Peer { address, socket: address, tls }, &request).err().map(|error| error.kind)
+        let met = front().meet(&Peer { address, socket: address, tls }, &request);
+        met.and_then(|_| reads(&request)).err().map(|error| error.kind)
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Gateway {
         // Whatever is served has a record.
         let recorded = is_served || trail.recorded;
         let mut response = served.unwrap_or_else(|error| self.refuse(&trail, &error));
-        if trail.target.is_some() && recorded {
+        if (trail.target.is_some() || trail.page.is_some()) && recorded {
             let status = Some(response.status().as_u16());
             let kept =
                 trail.record(audit::Kind::Answered, (self.clock)(), status, |record| self.journal.append(record));
@@ -119,7 +119,11 @@ impl Gateway {
 
     fn count(&self, trail: &Trail, status: StatusCode) {
         let elapsed = (self.clock)().duration_since(trail.received).unsigned_abs();
-        let kind = trail.target.as_deref().map_or(label::Kind::Invalid, kind);
+        let kind = match (trail.target.as_deref(), &trail.page) {
+            (Some(target), _) => kind(target),
+            (None, Some(_)) => label::Kind::Console,
+            (None, None) => label::Kind::Invalid,
+        };
         let (decision, cache) = (decision(trail.ruling.decision), cache(trail.cache));
         self.metrics.answered(&Answered { kind, status: status.as_u16(), decision, cache, elapsed });
     }

@@ -30,6 +30,7 @@ mod sumdb;
 mod trail;
 mod transfer;
 mod upkeep;
+mod visit;
 
 pub use assembly::{Assembled, AssemblyError, Surroundings, assemble, databases_path, tokens_path, wall_clock};
 pub use caller::{Caller, Front};
@@ -42,6 +43,7 @@ pub use upkeep::Upkeep;
 use crate::{
     audit::Journal,
     checksum::Databases,
+    console::Console,
     error::{Kind, RequestError},
     goproxy::{Target, TargetError},
     limit::Limits,
@@ -51,10 +53,14 @@ use crate::{
     telemetry::Metrics,
 };
 use auth::{Authenticator, Principal};
-use axum::{body::Body, http::Request, http::Response};
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    http::{Request, Response},
+};
 use jiff::Timestamp;
 use lookout::Lookout;
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
+use tokio::runtime::Handle;
 use trail::Trail;
 
 /// Tells the time. Handed in, so that no test has to wait.
@@ -70,12 +76,16 @@ pub struct Gateway {
     pub contact: Option<String>,
     /// Who is asking.
     pub authenticator: Arc<Authenticator>,
+    /// Where what waits for others runs.
+    background: Handle,
     /// For tokens that were issued a moment ago.
     lookout: Lookout,
     /// For whom a trial asks; nobody on a server.
     stand_in: Option<StandIn>,
     /// The policy in force.
     pub policy: Arc<policy::Live>,
+    /// Pages, and the interface for programs.
+    pub console: Console,
     /// Who may ask how much.
     pub limits: Limits,
     /// Where records go.
@@ -101,14 +111,17 @@ pub struct Gateway {
 pub struct Walk(pub Arc<Gateway>);
 
 impl Handler for Walk {
-    async fn handle(&self, peer: &Peer, request: &Request<hyper::body::Incoming>) -> Response<Body> {
+    async fn handle(&self, peer: &Peer, request: &mut Request<hyper::body::Incoming>) -> Response<Body> {
         self.0.answer(peer, request).await
     }
 }
 
 impl Gateway {
     /// Answers one request, whatever it is.
-    pub async fn answer<B>(self: &Arc<Self>, peer: &Peer, request: &Request<B>) -> Response<Body> {
+    pub async fn answer<B>(self: &Arc<Self>, peer: &Peer, request: &mut Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error: Error + Send + Sync + 'static> + Unpin,
+    {
         let nobody = Arc::clone(self.authenticator.nobody());
         let mut trail = Trail::new(self.ids.next(), (self.clock)(), request.method().clone(), peer.address, nobody);
         let served = self.walk(peer, request, &mut trail).await;
@@ -118,10 +131,18 @@ impl Gateway {
     async fn walk<B>(
         self: &Arc<Self>,
         peer: &Peer,
-        request: &Request<B>,
+        request: &mut Request<B>,
         trail: &mut Trail,
-    ) -> Result<Response<Body>, RequestError> {
+    ) -> Result<Response<Body>, RequestError>
+    where
+        B: HttpBody<Data = Bytes, Error: Error + Send + Sync + 'static> + Unpin,
+    {
         trail.caller = Some(self.front.meet(peer, request)?);
+        if self.is_visit(request.uri().path()) {
+            // On the heap: hardly any request is one, and every one would have room for it.
+            return Box::pin(self.visit(request, trail)).await;
+        }
+        caller::reads(request)?;
         self.refuse_loop(request)?;
         trail.target = Some(Arc::new(self.parse(request.uri().path())?));
         trail.principal = self.authenticate(request.headers(), trail).await?;

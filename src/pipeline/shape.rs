@@ -75,7 +75,8 @@ impl Gateway {
     ) -> Result<Failure, RequestError> {
         match outcome {
             Ok(Outcome::Authenticated(_) | Outcome::Unavailable(_)) => Ok(Failure::default()),
-            Ok(Outcome::Rejected(_)) | Err(_) => {
+            // Asking whoever is elsewhere is paid for beforehand, too.
+            Ok(Outcome::Rejected(_) | Outcome::Open) | Err(_) => {
                 trail.ruling = Ruling::unauthenticated();
                 self.charge_failure(trail)
             }

@@ -13,6 +13,7 @@ use crate::{
 use auth::Principal;
 use axum::http::Method;
 use jiff::Timestamp;
+use smallvec::SmallVec;
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 /// The facts of one request.
@@ -24,6 +25,8 @@ pub(super) struct Trail {
     pub(super) peer: SocketAddr,
     pub(super) caller: Option<Caller>,
     pub(super) target: Option<Arc<Target>>,
+    /// The path of what was asked of the console.
+    pub(super) page: Option<Box<str>>,
     pub(super) principal: Arc<Principal>,
     /// A token that was proved and is no longer accepted.
     pub(super) token: Option<String>,
@@ -90,6 +93,7 @@ impl Trail {
             peer,
             caller: None,
             target: None,
+            page: None,
             principal,
             token: None,
             rejected: None,
@@ -133,6 +137,9 @@ impl Trail {
         status: Option<u16>,
         keep: impl FnOnce(&Record<'_>) -> T,
     ) -> T {
+        let page = self.page.as_deref().filter(|_| target.is_none()).map(|path| page(path, self.method.as_str()));
+        let claims =
+            self.principal.claims.iter().map(|claim| (&*claim.name, &*claim.value)).collect::<SmallVec<[_; 4]>>();
         let names = self.ruling.warnings.iter().map(|rule| rule.to_string()).collect::<Vec<_>>();
         let warnings = names.iter().map(String::as_str).collect::<Vec<_>>();
         keep(&Record {
@@ -145,9 +152,11 @@ impl Trail {
             roles: &self.ruling.roles,
             method: self.principal.method.as_str(),
             token: self.principal.token_id.as_deref().or(self.token.as_deref()),
+            claims: &claims,
+            reason: self.rejected,
             peer: Some(self.peer),
             client: self.caller.map(|caller| caller.client),
-            target: target.map(|target| parts(target, self.method.as_str())),
+            target: target.map(|target| parts(target, self.method.as_str())).or(page),
             decision: self.ruling.decision,
             rule: self.ruling.rule.as_deref().map(|rule| RuleRef {
                 file: rule.file(),
@@ -171,7 +180,9 @@ pub(super) struct AskedFor<'a>(&'a Trail);
 impl fmt::Display for AskedFor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = self.0.method.as_str();
-        let Some(target) = self.0.target.as_deref() else { return write!(f, "{verb} nothing") };
+        let Some(target) = self.0.target.as_deref() else {
+            return write!(f, "{verb} {}", self.0.page.as_deref().unwrap_or("nothing"));
+        };
         let audit::Target { label, module, version, query, sumdb, .. } = parts(target, verb);
         write!(f, "{verb} {label}")?;
         [sumdb, module, version, query].into_iter().flatten().try_for_each(|part| write!(f, " {part}"))
@@ -190,7 +201,12 @@ fn parts<'a>(target: &'a Target, verb: &'a str) -> audit::Target<'a> {
     };
     let (module, version) =
         (target.module().map(|path| path.as_str()), target.version().map(|version| version.as_str()));
-    audit::Target { verb, label, module, version, query, sumdb }
+    audit::Target { verb, label, module, version, query, sumdb, path: None }
+}
+
+/// What was asked of the console.
+fn page<'a>(path: &'a str, verb: &'a str) -> audit::Target<'a> {
+    audit::Target { verb, label: "console", path: Some(path), ..audit::Target::default() }
 }
 
 fn sumdb_label(asked: &SumdbAsk) -> &'static str {

@@ -47,6 +47,7 @@ fn someone(scope: Option<&str>) -> Principal {
         method: Method::Token,
         token_id: None,
         scope: scope.map(Arc::from),
+        ..Principal::anonymous()
     }
 }
 

@@ -179,11 +179,15 @@ struct H1 {
 }
 
 impl<H: Handler> Asked<H> {
-    async fn answer(self: Rc<Self>, request: Request<Incoming>, turn: Turn) -> Result<Response<Tracked>, Infallible> {
+    async fn answer(
+        self: Rc<Self>,
+        mut request: Request<Incoming>,
+        turn: Turn,
+    ) -> Result<Response<Tracked>, Infallible> {
         let in_flight = self.metrics.in_flight();
         let mut answer = match self.h1.as_ref().and_then(|h1| h1.refuse(&request)) {
             Some(refusal) => refusal,
-            None => self.handled(&request).await,
+            None => self.handled(&mut request).await,
         };
         if self.h1.as_ref().is_some_and(|h1| h1.drain.is_cancelled()) {
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -191,7 +195,7 @@ impl<H: Handler> Asked<H> {
         Ok(answer.map(|body| Tracked::new(body, turn, in_flight)))
     }
 
-    async fn handled(&self, request: &Request<Incoming>) -> Response<Body> {
+    async fn handled(&self, request: &mut Request<Incoming>) -> Response<Body> {
         let answer = AssertUnwindSafe(self.handler.handle(&self.peer, request)).catch_unwind().await;
         // The panic hook logged what and where.
         answer.unwrap_or_else(|_panic| {

@@ -45,7 +45,7 @@ pub trait Handler: Clone + Send + 'static {
     fn handle(
         &self,
         peer: &Peer,
-        request: &Request<hyper::body::Incoming>,
+        request: &mut Request<hyper::body::Incoming>,
     ) -> impl Future<Output = Response<axum::body::Body>>;
 }
 

@@ -54,6 +54,8 @@ label! {
         Tile = "sumdb_tile",
         /// `/sumdb/NAME/supported` and `/sumdb/NAME/latest`
         Sumdb = "sumdb_other",
+        /// Pages, and the interface for programs
+        Console = "console",
         /// A path that is no target.
         Invalid = "invalid",
     }

@@ -52,8 +52,7 @@ fn principal(person: u64) -> Principal {
         subject: format!("user:token/u{person}").into(),
         groups: Arc::from([Arc::from("group:corp/dev"), Arc::from("group:corp/all")]),
         method: Method::Token,
-        token_id: None,
-        scope: None,
+        ..Principal::anonymous()
     }
 }
 

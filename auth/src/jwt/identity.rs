@@ -29,6 +29,7 @@ pub(super) fn principal(claims: &Members, settings: &IssuerSettings) -> Result<P
         method: Method::Jwt,
         token_id: token_id(claims),
         scope: None,
+        claims: Arc::from([]),
     })
 }
 

@@ -292,7 +292,7 @@ fn requests_go_on_while_the_view_changes() {
 fn each_shape_has_one_judge() {
     let house = House::new();
     let text = house.token.expose().to_owned();
-    let authenticator = Authenticator::new(Arc::new(house.tokens), Arc::new(Issuers::new(Vec::new(), &[0; 32])));
+    let authenticator = Authenticator::new(Arc::new(house.tokens), Arc::new(Issuers::new(Vec::new(), &[0; 32])), None);
     let judge = |presented: Presented<'_>| authenticator.authenticate(&presented, Effort::Full, at(1500));
     let Outcome::Authenticated(nobody) = judge(Presented::Nothing) else { panic!("refused") };
     assert_eq!(*nobody, Principal::anonymous());

@@ -104,6 +104,7 @@ impl Written {
             version: some(self.version),
             query: some(self.query),
             sumdb: None,
+            ..Target::default()
         };
         let time = Timestamp::from_second(1_700_000_000 + self.second).unwrap();
         let record = Record {

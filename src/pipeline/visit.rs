@@ -1,0 +1,67 @@
+//! A visit: a request for a page or for the interface for programs (`/-/…`), which no module path can begin with.
+//!
+//! The same walk as for a target, up to the decision: who may see a page is the [`console`](crate::console)'s to say. A visit is
+//! answered on the background runtime, because all that it needs (the ledger, issuers, the directory) may wait.
+
+use super::{Gateway, Trail};
+use crate::{
+    console::Visitor,
+    error::{Kind, RequestError},
+};
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    http::{Request, Response, Uri},
+};
+use http_body_util::{BodyExt, Limited};
+use std::error::Error;
+
+/// The largest body that is read, in bytes: forms and small JSON.
+const BODY: usize = 64 * 1024;
+/// The longest path that is recorded, in bytes.
+const LONGEST: usize = 256;
+
+impl Gateway {
+    /// Whether a path is the console's.
+    pub(super) fn is_visit(&self, path: &str) -> bool {
+        self.front.below_base(path).is_some_and(|below| below.starts_with("/-/"))
+    }
+
+    /// Answers one visit.
+    pub(super) async fn visit<B>(
+        &self,
+        request: &mut Request<B>,
+        trail: &mut Trail,
+    ) -> Result<Response<Body>, RequestError>
+    where
+        B: HttpBody<Data = Bytes, Error: Error + Send + Sync + 'static> + Unpin,
+    {
+        let below = self.front.below_base(request.uri().path()).unwrap_or_default();
+        if below.len() > LONGEST {
+            return Err(RequestError::new(Kind::Absent, "there is no such page"));
+        }
+        trail.page = Some(below.into());
+        trail.principal = self.authenticate(request.headers(), trail).await?;
+        self.shape(trail).await?;
+        let body = Limited::new(request.body_mut(), BODY).collect().await;
+        let body =
+            body.map_err(|_| RequestError::new(Kind::TooLarge, "a body of more than 64 KiB, or a broken one"))?;
+        let visitor = Visitor {
+            principal: trail.principal.clone(),
+            client: trail.caller.map(|caller| caller.client),
+            request: trail.id.as_str().into(),
+            now: trail.received,
+        };
+        let mut visit = Request::new(Body::from(body.to_bytes()));
+        *visit.method_mut() = request.method().clone();
+        *visit.headers_mut() = request.headers().clone();
+        *visit.uri_mut() = self.below_base(request.uri());
+        self.console.answer(visitor, visit).await
+    }
+
+    /// The path and query below our base.
+    fn below_base(&self, uri: &Uri) -> Uri {
+        let whole = uri.path_and_query().map_or("/", |path| path.as_str());
+        let below = whole.strip_prefix(self.front.base.as_str()).unwrap_or(whole);
+        below.parse().unwrap_or_default()
+    }
+}
