@@ -1,8 +1,6 @@
 //! `GET /-/api/v1/whoami`: whom the gateway takes the caller for.
 
 use super::{Desk, Refused, Visitor};
-use crate::error::{Kind, RequestError};
-use auth::Method;
 use axum::{Extension, Json, extract::State};
 use serde::Serialize;
 use std::sync::Arc;
@@ -25,14 +23,7 @@ pub(super) async fn whoami(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Json<Identity>, Refused> {
-    let principal = &visitor.principal;
-    if principal.method == Method::Anonymous {
-        return Err(RequestError::new(
-            Kind::Unauthenticated,
-            "a credential is needed: Bearer, or Basic as from .netrc",
-        )
-        .into());
-    }
+    let principal = visitor.somebody()?;
     Ok(Json(Identity {
         subject: Arc::clone(&principal.subject),
         groups: Arc::clone(&principal.groups),

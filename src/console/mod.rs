@@ -9,22 +9,22 @@
 
 mod identity;
 mod refused;
+mod visitor;
 
 pub use refused::Refused;
+pub use visitor::{Proof, Visitor};
 
 use crate::{
     error::{Kind, RequestError},
     policy,
 };
-use auth::Principal;
 use axum::{
     Router,
     body::Body,
     http::{Request, Response},
     routing::get,
 };
-use jiff::Timestamp;
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 use tokio::runtime::Handle;
 use tower::ServiceExt;
 
@@ -32,19 +32,6 @@ use tower::ServiceExt;
 pub struct Desk {
     /// The policy in force.
     pub policy: Arc<policy::Live>,
-}
-
-/// Who asks, as the pipeline found out.
-#[derive(Clone, Debug)]
-pub struct Visitor {
-    /// Who; anonymous if no credential was sent.
-    pub principal: Arc<Principal>,
-    /// From where.
-    pub client: Option<IpAddr>,
-    /// The request's id.
-    pub request: Arc<str>,
-    /// When it came.
-    pub now: Timestamp,
 }
 
 /// All pages and the interface for programs.

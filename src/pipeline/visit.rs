@@ -5,7 +5,7 @@
 
 use super::{Gateway, Trail};
 use crate::{
-    console::Visitor,
+    console::{Proof, Visitor},
     error::{Kind, RequestError},
 };
 use axum::{
@@ -47,6 +47,7 @@ impl Gateway {
             body.map_err(|_| RequestError::new(Kind::TooLarge, "a body of more than 64 KiB, or a broken one"))?;
         let visitor = Visitor {
             principal: trail.principal.clone(),
+            proof: Proof::of(request.headers()),
             client: trail.caller.map(|caller| caller.client),
             request: trail.id.as_str().into(),
             now: trail.received,
