@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Plain functions in order rather than layers: it reads from top to bottom, and costs nothing on the path of a hit
-//! (docs/adr/0002). A step that refuses returns a
+//! (docs/adr/0002). What only some requests wait for is awaited on the heap (`Box::pin`), so that the future of a hit stays
+//! small (docs/adr/0015). A step that refuses returns a
 //! [`RequestError`]; [`Gateway::answer`] concludes every request, served or refused, in the same way: with one record,
 //! one log line, and the request id in the answer.
 //!
@@ -139,7 +140,6 @@ impl Gateway {
     {
         trail.caller = Some(self.front.meet(peer, request)?);
         if self.is_visit(request.uri().path()) {
-            // On the heap: hardly any request is one, and every one would have room for it.
             return Box::pin(self.visit(request, trail)).await;
         }
         caller::reads(request)?;

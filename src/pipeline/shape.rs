@@ -105,7 +105,6 @@ impl Gateway {
                     ?delay,
                     "over the limit, delayed"
                 );
-                // On the heap: hardly any request waits, and every one would have room for the timer.
                 Box::pin(turn.come()).await;
                 Ok(())
             }
