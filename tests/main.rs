@@ -1,7 +1,7 @@
 //! The integration tests, as one binary: linking is what takes the time.
 //!
 //! * `walk`, `answers`, `outages`, `faults`, `hostile`, `integrity`, `vouching`, `withheld`, `full_disk`, `crowd`, `probes`,
-//!   `http2`, `limits`, `bad_input`, `jwt`, `gateway_*`: the built command against an upstream of the tests' own.
+//!   `http2`, `limits`, `bad_input`, `jwt`, `client_certificates`, `visits`, `gateway_*`: the built command against an upstream of the tests' own.
 //! * `try_cli`: `modgate try` on a developer's machine of the tests' own.
 //! * `go_scripts`: the Go project's own module scripts behind it; `live`: public modules.
 //! * `forward`: the built command in forward mode, before a store without any authentication.
@@ -29,6 +29,7 @@ mod audit_index;
 mod bad_input;
 mod checksum_database;
 mod checksum_oracle;
+mod client_certificates;
 mod crowd;
 mod curl;
 mod dice;
@@ -69,6 +70,7 @@ mod token_cli;
 mod trails;
 mod try_cli;
 mod upstream;
+mod visits;
 mod vouching;
 mod walk;
 mod withheld;

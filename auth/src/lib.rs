@@ -11,11 +11,15 @@
 //! 4. JWTs are judged by the [`Issuers`] that are configured, each with its keys ([`jwt`]). What was verified is remembered
 //!    for a while by a keyed hash ([`memory`]).
 //!
+//! 5. Client certificates were verified by the server's TLS; [`Certified`] is whose they are. They count where no credential
+//!    was sent.
+//!
 //! Time and randomness are arguments everywhere. Secrets have no `Display` and no `Debug`, and the buffers that
 //! held them are wiped. What is deliberately elsewhere: HTTP statuses (the pipeline), what a scope means (the
 //! policy), where the ledger lies (the configuration).
 
 mod authenticator;
+mod certificate;
 mod credential;
 mod directory;
 mod fetch;
@@ -30,6 +34,7 @@ mod token;
 mod tokens;
 
 pub use authenticator::{Authenticator, Effort, Outcome};
+pub use certificate::{CertificateError, Certified, NamePart, UnknownNamePart};
 pub use credential::{Malformed, Presented, Scratch, presented};
 pub use directory::Directory;
 pub use fetch::{FetchError, Fetched, Fetcher, is_confidential};

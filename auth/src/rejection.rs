@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::certificate::CertificateError;
 use crate::jwt::Refusal;
 use crate::token::{TokenError, TokenId};
 
@@ -36,6 +37,8 @@ pub enum Rejection {
     },
     /// A JWT that no configured issuer stands for.
     Jwt(Refusal),
+    /// A client certificate that names nobody, or that the connection has outlived.
+    Certificate(CertificateError),
     /// Nobody looked at it: whoever sent it failed too often of late.
     NotJudged,
     /// A JWT, and no issuer of such is configured.
@@ -58,6 +61,7 @@ impl Rejection {
             Self::Jwt(_) => {
                 "the JWT is not accepted here\nget a new one, and send it as the password in .netrc or as Bearer".to_owned()
             }
+            Self::Certificate(error) => format!("{error}\nuse another certificate, or send a token (mg_…)"),
             Self::NotJudged => "too many requests without a good credential came from this address\ncome back in a minute".to_owned(),
             Self::NoIssuer => "no issuer of JWTs is configured here\nsend a token (mg_…) instead".to_owned(),
             Self::NoDirectory => {
@@ -76,6 +80,7 @@ impl Rejection {
             Self::Expired { id, at } => format!("token `{id}` expired at {at}"),
             Self::Revoked { id, at } => format!("token `{id}` was revoked at {at}"),
             Self::Jwt(refusal) => refusal.to_string(),
+            Self::Certificate(error) => error.to_string(),
             Self::NotJudged => "its sender failed too often to be looked at".to_owned(),
             Self::NoIssuer => "a JWT was sent and no issuer is configured".to_owned(),
             Self::NoDirectory => "a password was sent and no directory is configured".to_owned(),
@@ -92,6 +97,7 @@ impl Rejection {
             Self::Expired { .. } => "token_expired",
             Self::Revoked { .. } => "token_revoked",
             Self::Jwt(refusal) => refusal.reason().code(),
+            Self::Certificate(error) => error.code(),
             Self::NotJudged => "not_judged",
             Self::NoIssuer => "no_issuer",
             Self::NoDirectory => "no_directory",
@@ -112,6 +118,7 @@ impl Rejection {
             | Self::UnknownId(_)
             | Self::WrongSecret(_)
             | Self::Jwt(_)
+            | Self::Certificate(_)
             | Self::NotJudged
             | Self::NoIssuer
             | Self::NoDirectory => None,

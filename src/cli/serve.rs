@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     let assembled = assemble(&settings, plan, around)?;
     let upkeep = Upkeep::start(&assembled, &settings, background.handle());
-    let (reloading, walk) = (Arc::clone(&upkeep), Walk(assembled.gateway));
+    let (reloading, gateway) = (Arc::clone(&upkeep), assembled.gateway);
 
     let announce = announce(settings.data.clone(), development.clone(), token);
     let (started, ready) = (Arc::clone(&upkeep), readiness.clone());
@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         drained: Box::new(move || upkeep.end()),
     };
     let server = listener(&settings, development);
-    match server::run(server, &background, metrics, readiness, move |_| walk.clone(), hooks)? {
+    match server::run(server, &background, metrics, readiness, move |_| Walk::new(Arc::clone(&gateway)), hooks)? {
         Ending::Complete => Ok(()),
         Ending::Cut(connections) => {
             let hint = "listen.drain_timeout says how long answers under way are waited for".to_owned();
@@ -190,6 +190,7 @@ pub(super) fn listener(settings: &Settings, development: Option<Development>) ->
     server::Settings {
         address: listen.address,
         admin: settings.admin.address,
+        client_ca: settings.tls.as_ref().and_then(|tls| tls.client_ca.clone()),
         tls: configured.or(development.map(|development| development.files)),
         insecure_http: listen.insecure_http,
         proxy_protocol: listen.proxy_protocol,

@@ -4,13 +4,25 @@ use super::place::Place;
 use super::quantity::{Size, Value, quoted};
 use super::section::{Found, Section};
 use super::settings::{Admin, Listen, Tls};
+use auth::NamePart;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(super) fn tls(mut section: Section<'_, '_>) -> Option<Tls> {
     let (certificate, key) = (section.path("certificate"), section.path("key"));
+    let client_ca = section.path("client_ca");
+    let client_name = section.or("client_name", NamePart::CommonName);
+    if let (Some(Found { place, .. }), None) = (&client_ca, &certificate) {
+        let message = "`tls.client_ca` is set without `tls.certificate`";
+        section.problem(place.clone(), message, "clients show certificates only where the server does");
+    }
     let tls = match (certificate, key) {
-        (Some(certificate), Some(key)) => Some(Tls { certificate: certificate.value, key: key.value }),
+        (Some(certificate), Some(key)) => Some(Tls {
+            certificate: certificate.value,
+            key: key.value,
+            client_ca: client_ca.map(|found| found.value),
+            client_name,
+        }),
         (Some(Found { place, .. }), None) => {
             section.problem(place, "`tls.certificate` is set without `tls.key`", "both are needed");
             None
@@ -23,6 +35,16 @@ pub(super) fn tls(mut section: Section<'_, '_>) -> Option<Tls> {
     };
     section.finish();
     tls
+}
+
+impl Value for NamePart {
+    const EXPECTED: &'static str = "a part of a certificate: \"common_name\", \"dns\", \"email\" or \"uri\"";
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_: auth::UnknownNamePart| String::new())
+    }
+    fn show(&self) -> String {
+        quoted(self.as_str())
+    }
 }
 
 /// What the listener must fit.

@@ -3,7 +3,7 @@
 use super::Secret;
 use crate::telemetry::log;
 use crate::{forward, limit};
-use auth::IssuerSettings;
+use auth::{IssuerSettings, NamePart};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -110,6 +110,10 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// The key, PEM.
     pub key: PathBuf,
+    /// Whose client certificates are accepted, PEM.
+    pub client_ca: Option<PathBuf>,
+    /// Which part of a client certificate names its holder.
+    pub client_name: NamePart,
 }
 
 /// `[admin]`

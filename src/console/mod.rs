@@ -43,7 +43,11 @@ pub struct Console {
 impl Console {
     /// A console over these parts; what waits runs on `background`.
     pub fn new(desk: Arc<Desk>, background: Handle) -> Self {
-        let router = Router::new().route("/-/api/v1/whoami", get(identity::whoami)).fallback(absent).with_state(desk);
+        let router = Router::new()
+            .route("/-/api/v1/whoami", get(identity::whoami))
+            .fallback(absent)
+            .method_not_allowed_fallback(method)
+            .with_state(desk);
         Self { router, background }
     }
 
@@ -65,6 +69,10 @@ impl Console {
             None => Ok(response),
         }
     }
+}
+
+async fn method() -> Refused {
+    Refused(RequestError::new(Kind::Method, "this is asked for in another way"))
 }
 
 async fn absent() -> Refused {

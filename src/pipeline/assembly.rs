@@ -18,7 +18,7 @@ use crate::{
     store::{Alarm, Parts, Rules, Store, StoreSettings},
     telemetry::{Metrics, label::Upstream},
 };
-use auth::{Authenticator, Issuers, Ledger, LedgerError, MEMORY_KEY_BYTES, Principal, Tokens};
+use auth::{Authenticator, Issuers, Ledger, LedgerError, MEMORY_KEY_BYTES, NamePart, Principal, Tokens};
 use jiff::{SignedDuration, Timestamp};
 use std::{io, path::PathBuf, sync::Arc};
 use tokio::runtime::Handle;
@@ -132,6 +132,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         public_url,
         contact: settings.contact.clone(),
         authenticator: Arc::new(Authenticator::new(Arc::clone(&tokens), Arc::clone(&issuers), None)),
+        certificate_name: settings.tls.as_ref().map_or(NamePart::CommonName, |tls| tls.client_name),
         background: around.background.clone(),
         lookout: Lookout::default(),
         stand_in: around.stand_in,

@@ -1,12 +1,13 @@
 //! Who is asking: from the Authorization header to a principal, or a 401 that says what to do.
 
 use super::{
-    Gateway, StandIn,
+    CertifiedResult, Gateway, StandIn,
     trail::{Ruling, Trail},
 };
 use crate::error::{Kind, RequestError};
-use auth::{Outcome, Principal, Scratch, presented};
+use auth::{Outcome, Presented, Principal, Rejection, Scratch, presented};
 use axum::http::{HeaderMap, header::AUTHORIZATION};
+use jiff::Timestamp;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -21,13 +22,18 @@ impl Gateway {
     pub(super) async fn authenticate(
         &self,
         headers: &HeaderMap,
+        certified: Option<&CertifiedResult>,
         trail: &mut Trail,
     ) -> Result<Arc<Principal>, RequestError> {
         let values = headers.get_all(AUTHORIZATION).iter().map(|value| value.as_bytes());
         let (mut scratch, arrived) = (Scratch::new(), Instant::now());
         let shown = presented(values, &mut scratch);
         let effort = self.effort(trail);
-        let mut outcome = shown.as_ref().map(|shown| self.authenticator.authenticate(shown, effort, trail.received));
+        let mut outcome = match (&shown, certified) {
+            // A credential that was sent says more than a certificate that a client always shows.
+            (Ok(Presented::Nothing), Some(certified)) => Ok(by_certificate(certified, trail.received)),
+            _ => shown.as_ref().map(|shown| self.authenticator.authenticate(shown, effort, trail.received)),
+        };
         // Whoever fails pays before anybody is asked about it, and what was good after all is taken back.
         let failure = self.charge_if_failed(&outcome, trail)?;
         if let (Ok(shown), Ok(Outcome::Rejected(rejection))) = (&shown, &outcome)
@@ -73,5 +79,13 @@ impl Gateway {
             self.contact.as_deref().map(|contact| format!("for a token ask {contact}")).unwrap_or_default()
         );
         RequestError::new(Kind::Unauthenticated, text)
+    }
+}
+
+/// Who the client is by its certificate, while that lasts.
+fn by_certificate(certified: &CertifiedResult, now: Timestamp) -> Outcome {
+    match certified.as_ref().map_err(Clone::clone).and_then(|certified| certified.at(now)) {
+        Ok(principal) => Outcome::Authenticated(Arc::clone(principal)),
+        Err(error) => Outcome::Rejected(Rejection::Certificate(error)),
     }
 }

@@ -110,7 +110,7 @@ mod tests {
 
     fn refused(peer: &str, tls: bool, request: Request<()>) -> Option<Kind> {
         let address = peer.parse().unwrap();
-        let met = front().meet(&Peer { address, socket: address, tls }, &request);
+        let met = front().meet(&Peer { address, socket: address, tls, certificate: None }, &request);
         met.and_then(|_| reads(&request)).err().map(|error| error.kind)
     }
 

@@ -53,16 +53,19 @@ use crate::{
     source::Sources,
     telemetry::Metrics,
 };
-use auth::{Authenticator, Principal};
+use auth::{Authenticator, CertificateError, Certified, NamePart, Principal};
 use axum::{
     body::{Body, Bytes, HttpBody},
     http::{Request, Response},
 };
 use jiff::Timestamp;
 use lookout::Lookout;
-use std::{error::Error, sync::Arc};
+use std::{cell::OnceCell, error::Error, sync::Arc};
 use tokio::runtime::Handle;
 use trail::Trail;
+
+/// Whose a connection's certificate is.
+type CertifiedResult = Result<Certified, CertificateError>;
 
 /// Tells the time. Handed in, so that no test has to wait.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -77,6 +80,8 @@ pub struct Gateway {
     pub contact: Option<String>,
     /// Who is asking.
     pub authenticator: Arc<Authenticator>,
+    /// Which part of a client certificate names its holder.
+    certificate_name: NamePart,
     /// Where what waits for others runs.
     background: Handle,
     /// For tokens that were issued a moment ago.
@@ -107,31 +112,50 @@ pub struct Gateway {
     pub clock: Clock,
 }
 
-/// The gateway as the listener's handler.
+/// The gateway as the listener's handler; each connection has a clone of its own.
 #[derive(Clone)]
-pub struct Walk(pub Arc<Gateway>);
+pub struct Walk {
+    gateway: Arc<Gateway>,
+    /// Whose the connection's certificate is: found out by its first request.
+    certified: OnceCell<CertifiedResult>,
+}
+
+impl Walk {
+    /// For connections that are yet to come.
+    pub fn new(gateway: Arc<Gateway>) -> Self {
+        Self { gateway, certified: OnceCell::new() }
+    }
+}
 
 impl Handler for Walk {
     async fn handle(&self, peer: &Peer, request: &mut Request<hyper::body::Incoming>) -> Response<Body> {
-        self.0.answer(peer, request).await
+        let part = self.gateway.certificate_name;
+        let certified = peer.certificate.as_deref().map(|der| self.certified.get_or_init(|| Certified::of(der, part)));
+        self.gateway.answer(peer, certified, request).await
     }
 }
 
 impl Gateway {
     /// Answers one request, whatever it is.
-    pub async fn answer<B>(self: &Arc<Self>, peer: &Peer, request: &mut Request<B>) -> Response<Body>
+    pub async fn answer<B>(
+        self: &Arc<Self>,
+        peer: &Peer,
+        certified: Option<&CertifiedResult>,
+        request: &mut Request<B>,
+    ) -> Response<Body>
     where
         B: HttpBody<Data = Bytes, Error: Error + Send + Sync + 'static> + Unpin,
     {
         let nobody = Arc::clone(self.authenticator.nobody());
         let mut trail = Trail::new(self.ids.next(), (self.clock)(), request.method().clone(), peer.address, nobody);
-        let served = self.walk(peer, request, &mut trail).await;
+        let served = self.walk(peer, certified, request, &mut trail).await;
         self.conclude(trail, served)
     }
 
     async fn walk<B>(
         self: &Arc<Self>,
         peer: &Peer,
+        certified: Option<&CertifiedResult>,
         request: &mut Request<B>,
         trail: &mut Trail,
     ) -> Result<Response<Body>, RequestError>
@@ -140,12 +164,12 @@ impl Gateway {
     {
         trail.caller = Some(self.front.meet(peer, request)?);
         if self.is_visit(request.uri().path()) {
-            return Box::pin(self.visit(request, trail)).await;
+            return Box::pin(self.visit(certified, request, trail)).await;
         }
         caller::reads(request)?;
         self.refuse_loop(request)?;
         trail.target = Some(Arc::new(self.parse(request.uri().path())?));
-        trail.principal = self.authenticate(request.headers(), trail).await?;
+        trail.principal = self.authenticate(request.headers(), certified, trail).await?;
         let decided = self.authorize(trail);
         // Also what the policy refuses: it costs a record.
         self.shape(trail).await?;

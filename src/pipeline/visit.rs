@@ -3,14 +3,14 @@
 //! The same walk as for a target, up to the decision: who may see a page is the [`console`](crate::console)'s to say. A visit is
 //! answered on the background runtime, because all that it needs (the ledger, issuers, the directory) may wait.
 
-use super::{Gateway, Trail};
+use super::{CertifiedResult, Gateway, Trail};
 use crate::{
     console::{Proof, Visitor},
     error::{Kind, RequestError},
 };
 use axum::{
     body::{Body, Bytes, HttpBody},
-    http::{Request, Response, Uri},
+    http::{HeaderValue, Request, Response, Uri, header},
 };
 use http_body_util::{BodyExt, Limited};
 use std::error::Error;
@@ -29,6 +29,7 @@ impl Gateway {
     /// Answers one visit.
     pub(super) async fn visit<B>(
         &self,
+        certified: Option<&CertifiedResult>,
         request: &mut Request<B>,
         trail: &mut Trail,
     ) -> Result<Response<Body>, RequestError>
@@ -40,7 +41,7 @@ impl Gateway {
             return Err(RequestError::new(Kind::Absent, "there is no such page"));
         }
         trail.page = Some(below.into());
-        trail.principal = self.authenticate(request.headers(), trail).await?;
+        trail.principal = self.authenticate(request.headers(), certified, trail).await?;
         self.shape(trail).await?;
         let body = Limited::new(request.body_mut(), BODY).collect().await;
         let body =
@@ -56,7 +57,9 @@ impl Gateway {
         *visit.method_mut() = request.method().clone();
         *visit.headers_mut() = request.headers().clone();
         *visit.uri_mut() = self.below_base(request.uri());
-        self.console.answer(visitor, visit).await
+        let mut response = self.console.answer(visitor, visit).await?;
+        response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        Ok(response)
     }
 
     /// The path and query below our base.

@@ -100,11 +100,13 @@ pub(super) async fn serve<H: Handler>(
             return refused(shared, ConnectionEnd::ProxyHeader, socket, &"no PROXY protocol header in time");
         }
     };
-    let peer = Peer { address, socket, tls: shared.tls.is_some() };
+    let mut peer = Peer { address, socket, tls: shared.tls.is_some(), certificate: None };
     match &shared.tls {
         None => speak(stream, false, peer, &worker, handler).await,
         Some(tls) => match timeout(limit, tls.accept(stream)).await {
             Ok(Ok(stream)) => {
+                let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+                peer.certificate = shown.map(|certificate| certificate.as_ref().into());
                 let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 speak(stream, h2, peer, &worker, handler).await;
             }
@@ -138,7 +140,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: Handler,
 {
-    let activity = Activity::new(Instant::now());
+    let (activity, socket) = (Activity::new(Instant::now()), peer.socket);
     let timeouts = worker.shared.timeouts();
     let metrics = worker.shared.metrics.clone();
     let max_head = worker.shared.settings.max_header_bytes;
@@ -159,7 +161,7 @@ where
     };
     if let Some(end) = end {
         metrics.connection_ended(end);
-        tracing::debug!(peer = %peer.socket, ?end, "connection ended");
+        tracing::debug!(peer = %socket, ?end, "connection ended");
     }
 }
 

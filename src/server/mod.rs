@@ -13,6 +13,7 @@
 
 mod activity;
 mod admin;
+mod client_authority;
 mod connection;
 mod forwarded;
 mod listener;
@@ -28,17 +29,18 @@ pub use forwarded::{ForwardedError, TrustedProxies};
 pub use readiness::{Dependency, Readiness};
 pub use run::{Ending, Hooks, Server, background, run};
 pub use settings::{CertificateFiles, Settings};
-pub use tls::{TlsError, check_certificate};
+pub use tls::{TlsError, check_certificate, check_client_authority};
 pub use validity::{Validity, ValidityError};
 
 use http::{Request, Response};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Answers requests.
 ///
-/// Each worker has a clone of its own; it is used from that worker's thread only, so the future need not be `Send`.
+/// Each connection has a clone of its own; it is used from its worker's thread only, so the future need not be `Send`.
 /// A panic in it, or in the body it returns, ends that request (500, or a reset stream) and nothing else.
 pub trait Handler: Clone + Send + 'static {
     /// Answers one request. The future is dropped if the peer goes away.
@@ -50,7 +52,7 @@ pub trait Handler: Clone + Send + 'static {
 }
 
 /// Who is at the other end of a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Peer {
     /// The client as far as the connection tells: the address in the PROXY protocol header where there is one, else
     /// [`Peer::socket`]. Headers of the request are not considered: see [`TrustedProxies::client`].
@@ -59,6 +61,8 @@ pub struct Peer {
     pub socket: SocketAddr,
     /// The connection is encrypted from there to here.
     pub tls: bool,
+    /// The client's certificate (DER), if it showed one: of an authority in `tls.client_ca`, in force when the connection began.
+    pub certificate: Option<Arc<[u8]>>,
 }
 
 impl Peer {

@@ -20,7 +20,6 @@ use crate::watch::{Watch, watch};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -124,7 +123,8 @@ impl Server {
         if settings.tls.is_none() && !settings.insecure_http && !settings.address.ip().is_loopback() {
             return Err(ServerError::Insecure { address: settings.address });
         }
-        let certificate = settings.tls.clone().map(Certificate::load).transpose()?;
+        let certificate = settings.tls.clone();
+        let certificate = certificate.map(|files| Certificate::load(files, settings.client_ca.clone())).transpose()?;
         let (sockets, address) = listener::open(settings.address, settings.workers.get())?;
         let admin = settings.admin.map(admin::open).transpose()?;
 
@@ -244,7 +244,7 @@ fn watch_certificate(certificate: &Arc<Certificate>, metrics: &Arc<Metrics>) -> 
         expiry.expiry().map_or(f64::NAN, |expiry| expiry.as_second() as f64)
     });
     let (changed, metrics) = (certificate.clone(), metrics.clone());
-    let files = certificate.paths().map(Path::to_owned);
+    let files = certificate.paths();
     watch(&files, QUIET, move || reload(&changed, &metrics, false))
         .inspect_err(|error| tracing::warn!(%error, "a new certificate will be read on SIGHUP only"))
         .ok()

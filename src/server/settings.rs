@@ -15,6 +15,8 @@ pub struct Settings {
     pub admin: Option<SocketAddr>,
     /// `None`: plain HTTP/1.1.
     pub tls: Option<CertificateFiles>,
+    /// Whose client certificates are accepted (PEM); `None`: clients are not asked for any.
+    pub client_ca: Option<PathBuf>,
     /// Plain HTTP is fine on an address that is not loopback.
     pub insecure_http: bool,
     /// Every connection must begin with a PROXY protocol v2 header, and must come from a trusted proxy.
@@ -46,6 +48,7 @@ impl Settings {
             address,
             admin: None,
             tls: None,
+            client_ca: None,
             insecure_http: false,
             proxy_protocol: false,
             trusted_proxies: TrustedProxies::default(),

@@ -3,6 +3,7 @@
 //! INVARIANT (design 7): a pair takes effect only after it was read whole and found to belong together; whatever is
 //! wrong with a new one is reported with the file, and the one in use stays.
 
+use super::client_authority::ClientAuthority;
 use super::settings::CertificateFiles;
 use super::validity::Validity;
 use arc_swap::ArcSwap;
@@ -10,7 +11,7 @@ use jiff::Timestamp;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
 use std::path::{Path, PathBuf};
@@ -53,11 +54,17 @@ pub enum TlsError {
 pub(super) struct Certificate {
     files: CertificateFiles,
     current: ArcSwap<Loaded>,
+    clients: Option<Arc<ClientAuthority>>,
+}
+
+/// Checks that a file holds authorities of client certificates.
+pub fn check_client_authority(file: &Path) -> Result<(), TlsError> {
+    ClientAuthority::load(file.to_owned()).map(drop)
 }
 
 /// Checks that the files hold a certificate and its key; `Ok(Some)` is a warning about its validity at `now`.
 pub fn check_certificate(files: &CertificateFiles, now: Timestamp) -> Result<Option<String>, TlsError> {
-    Ok(Certificate::load(files.clone())?.warning(now))
+    Ok(Certificate::load(files.clone(), None)?.warning(now))
 }
 
 /// One certificate with its key.
@@ -78,24 +85,27 @@ pub(super) enum Reload {
 
 impl Certificate {
     /// Reads the files.
-    pub(super) fn load(files: CertificateFiles) -> Result<Arc<Self>, TlsError> {
+    pub(super) fn load(files: CertificateFiles, client_ca: Option<PathBuf>) -> Result<Arc<Self>, TlsError> {
         let current = ArcSwap::from_pointee(Loaded::read(&files)?);
-        Ok(Arc::new(Self { files, current }))
+        let clients = client_ca.map(ClientAuthority::load).transpose()?;
+        Ok(Arc::new(Self { files, current, clients }))
     }
 
     /// Reads the files again.
     pub(super) fn reload(&self) -> Result<Reload, TlsError> {
         let loaded = Loaded::read(&self.files)?;
+        let clients = self.clients.as_ref().map_or(Ok(false), |clients| clients.reload())?;
         if loaded.pair.cert == self.current.load().pair.cert {
-            return Ok(Reload::Unchanged);
+            return Ok(if clients { Reload::Replaced } else { Reload::Unchanged });
         }
         self.current.store(Arc::new(loaded));
         Ok(Reload::Replaced)
     }
 
     /// The files.
-    pub(super) fn paths(&self) -> [&Path; 2] {
-        [&self.files.certificate, &self.files.key]
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        let clients = self.clients.as_ref().map(|clients| clients.path());
+        [&*self.files.certificate, &self.files.key].into_iter().chain(clients).map(Path::to_owned).collect()
     }
 
     /// When the certificate in use expires.
@@ -116,15 +126,24 @@ impl Certificate {
         }
     }
 
-    /// The TLS side of the listener: TLS 1.2 and 1.3, h2 and http/1.1, tickets instead of a session cache.
+    /// The TLS side of the listener: TLS 1.2 and 1.3, h2 and http/1.1, tickets instead of a session cache. Where clients show
+    /// certificates no session is resumed: it would go on with a certificate whose authority was taken out since.
     pub(super) fn server_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, TlsError> {
         let resolver = Arc::new(Resolver(self.clone()));
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(resolver);
+        let config = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+        let config = match &self.clients {
+            Some(clients) => config.with_client_cert_verifier(Arc::clone(clients) as _),
+            None => config.with_no_client_auth(),
+        };
+        let mut config = config.with_cert_resolver(resolver);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        config.ticketer = aws_lc_rs::Ticketer::new()?;
+        match &self.clients {
+            Some(_) => {
+                config.session_storage = Arc::new(NoServerSessionStorage {});
+                config.send_tls13_tickets = 0;
+            }
+            None => config.ticketer = aws_lc_rs::Ticketer::new()?,
+        }
         Ok(Arc::new(config))
     }
 }
@@ -169,15 +188,15 @@ impl ResolvesServerCert for Resolver {
 }
 
 /// The one cryptography provider of the process.
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     std::fs::read(path).map_err(|cause| TlsError::Unreadable { path: path.to_owned(), cause })
 }
 
-fn unusable(path: &Path, problem: String) -> TlsError {
+pub(super) fn unusable(path: &Path, problem: String) -> TlsError {
     TlsError::Unusable { path: path.to_owned(), problem }
 }
 
@@ -216,7 +235,7 @@ mod tests {
         let (first, second) = (pair(2100), pair(2101));
         fs::write(&files.certificate, &first.certificate).unwrap();
         fs::write(&files.key, &first.key).unwrap();
-        let certificate = Certificate::load(files.clone()).unwrap();
+        let certificate = Certificate::load(files.clone(), None).unwrap();
         let before = certificate.expiry();
         assert_eq!(certificate.reload().unwrap(), Reload::Unchanged);
 
@@ -253,7 +272,7 @@ mod tests {
         let pair = pair(2100);
         fs::write(&files.certificate, &pair.certificate).unwrap();
         fs::write(&files.key, &pair.key).unwrap();
-        let certificate = Certificate::load(files).unwrap();
+        let certificate = Certificate::load(files, None).unwrap();
         assert_eq!(certificate.warning("2099-01-01T00:00:00Z".parse().unwrap()), None);
         let warning = certificate.warning("2101-01-01T00:00:00Z".parse().unwrap()).unwrap();
         assert!(warning.contains("expired at 2100-01-01"), "{warning}");

@@ -24,7 +24,7 @@ pub enum AliasError {
     #[error("1 to {} letters, digits, `.`, `-` and `_`", Alias::MOST)]
     Form,
     /// A name that is built in.
-    #[error("`token` and `ldap` are built in")]
+    #[error("`token`, `ldap` and `certificate` are built in")]
     Reserved,
 }
 
@@ -46,7 +46,7 @@ impl FromStr for Alias {
         if !(1..=Self::MOST).contains(&text.len()) || !text.bytes().all(plain) {
             return Err(AliasError::Form);
         }
-        if ["token", "ldap"].iter().any(|reserved| text.eq_ignore_ascii_case(reserved)) {
+        if ["token", "ldap", "certificate"].iter().any(|reserved| text.eq_ignore_ascii_case(reserved)) {
             return Err(AliasError::Reserved);
         }
         Ok(Self(text.into()))
@@ -177,7 +177,7 @@ mod tests {
         for bad in ["", "a/b", "a:b", "a b", "é", "a\n", &"a".repeat(33)] {
             assert_eq!(bad.parse::<Alias>(), Err(AliasError::Form), "{bad}");
         }
-        for reserved in ["token", "ldap", "Token", "LDAP"] {
+        for reserved in ["token", "ldap", "Token", "LDAP", "certificate"] {
             assert_eq!(reserved.parse::<Alias>(), Err(AliasError::Reserved));
         }
     }

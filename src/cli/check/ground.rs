@@ -6,7 +6,7 @@
 use crate::checksum::Databases;
 use crate::config::{Mode, Settings, Tls};
 use crate::pipeline::{Flaw, Plan, databases_path, tokens_path};
-use crate::server::{CertificateFiles, TlsError, check_certificate};
+use crate::server::{CertificateFiles, TlsError, check_certificate, check_client_authority};
 use auth::{Ledger, LedgerError};
 use jiff::Timestamp;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
@@ -38,7 +38,10 @@ pub(super) fn examine(settings: &Settings, plan: Option<&Plan>, now: Timestamp) 
 }
 
 fn certificate(tls: Option<&Tls>, now: Timestamp) -> Result<Option<Flaw>, Flaw> {
-    let Some(Tls { certificate, key }) = tls.cloned() else { return Ok(None) };
+    let Some(Tls { certificate, key, client_ca, .. }) = tls.cloned() else { return Ok(None) };
+    if let Some(file) = client_ca {
+        check_client_authority(&file).map_err(|error| Flaw::at("tls.client_ca", error))?;
+    }
     match check_certificate(&CertificateFiles { certificate, key: key.clone() }, now) {
         Ok(warning) => Ok(warning.map(|warning| Flaw::at("tls.certificate", warning))),
         Err(error) => {

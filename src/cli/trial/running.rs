@@ -57,10 +57,12 @@ impl Running {
         let around = Surroundings { background: handle, metrics: metrics_of, clock, run, stand_in, memory_key };
         let assembled = assemble(&settings, plan, around)?;
         let upkeep = Upkeep::start(&assembled, &settings, background.handle());
-        let walk = Walk(Arc::clone(&assembled.gateway));
+        let gateway = Arc::clone(&assembled.gateway);
         let bundle = development.as_ref().map(|development| development.bundle.clone());
         let listener = serve::listener(&settings, development);
-        let server = Server::start(listener, background.handle(), metrics, readiness.clone(), move |_| walk.clone())?;
+        let server = Server::start(listener, background.handle(), metrics, readiness.clone(), move |_| {
+            Walk::new(Arc::clone(&gateway))
+        })?;
         upkeep.started(&readiness);
 
         let scheme = if encrypted { "https" } else { "http" };
