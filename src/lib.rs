@@ -24,6 +24,9 @@
 //! rules for module zips, and against a [`checksum`] database, whose tiles prove what it says. In [`forward`] mode there is
 //! no store: the target is handed on from a store behind as it comes.
 //!
+//! A path below `/-/`, where no module can be, is a visit: met, authenticated and recorded in the same way, and answered by the
+//! [`console`], whose pages and interface for programs are about the callers themselves.
+//!
 //! What is refused on the way becomes an [`error::RequestError`], which has a status, a text for the terminal of whoever
 //! ran `go`, and a cause for the log.
 //!
