@@ -11,8 +11,8 @@
 //! * `journal_crash`, `store_crash`, `gateway_crash`: kill -9, then everything is looked at again; so does `audit_index`,
 //!   beside all else about the index.
 //!
-//! What tests share: `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind` (running processes),
-//! `oracle_process`, `zip_forge`, `dice`.
+//! What tests share: `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind`, `issuer` (running processes),
+//! `web_client`, `oracle_process`, `zip_forge`, `dice`.
 
 #![expect(
     clippy::unwrap_used,
@@ -45,6 +45,7 @@ mod go_scripts;
 mod hostile;
 mod http2;
 mod integrity;
+mod issuer;
 mod journal_crash;
 mod jwt;
 mod jwt_oracle;
@@ -73,5 +74,6 @@ mod upstream;
 mod visits;
 mod vouching;
 mod walk;
+mod web_client;
 mod withheld;
 mod zip_forge;
