@@ -14,8 +14,8 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use auth::{
-    Algorithm, Authenticator, Effort, Grant, Issuer, IssuerSettings, Issuers, KeyFile, Kind, Ledger, Outcome,
-    Presented, RANDOM_BYTES, Scratch, Tokens,
+    Algorithm, Authenticator, Effort, Grant, Issuer, IssuerSettings, Issuers, KeyFile, KeySource, Kind, Ledger,
+    Outcome, Presented, RANDOM_BYTES, Scratch, Tokens,
 };
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
@@ -147,13 +147,17 @@ fn settings(keys: KeyFile) -> Result<IssuerSettings, Box<dyn Error>> {
         issuer: "https://a.example".to_owned(),
         audiences: vec!["modgate".to_owned()],
         algorithms: vec![Algorithm::EdDsa],
-        keys,
+        keys: KeySource::File(keys),
+        roots: None,
+        authorized_parties: Vec::new(),
+        id_tokens: false,
         types: IssuerSettings::types_of(["JWT"]),
         leeway: std::time::Duration::ZERO,
         max_lifetime: None,
         require_nbf: true,
         subject_claim: "sub".parse()?,
         groups_claim: "groups".parse()?,
+        trust: Vec::new(),
     })
 }
 

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::credential::Presented;
 use crate::directory::Directory;
-use crate::jwt::Issuers;
+use crate::jwt::{Issuers, Unproved};
 use crate::principal::Principal;
 use crate::rejection::Rejection;
 use crate::tokens::Tokens;
@@ -65,7 +65,7 @@ impl Authenticator {
             Presented::Jwt(text) if effort == Effort::Recall => {
                 self.issuers.recall(text, now).ok_or(Rejection::NotJudged)
             }
-            Presented::Jwt(text) => self.issuers.verify(text, now).map_err(Rejection::Jwt),
+            Presented::Jwt(text) => return outcome(self.issuers.verify(text, now)),
             Presented::Password { login, password } => match &self.directory {
                 None => Err(Rejection::NoDirectory),
                 Some(directory) => match directory.recall(login, password, now) {
@@ -97,6 +97,11 @@ impl Authenticator {
                 let asked = background.spawn(async move { directory.verify(&login, &password, client, now).await });
                 asked.await.unwrap_or_else(|_| Outcome::Unavailable("asking the directory panicked".to_owned()))
             }
+            (Presented::Jwt(text), _) => {
+                let (issuers, text) = (Arc::clone(&self.issuers), Zeroizing::new((*text).to_owned()));
+                let asked = background.spawn(async move { outcome(issuers.inquire(&text, now).await) });
+                asked.await.unwrap_or_else(|_| Outcome::Unavailable("asking the issuer panicked".to_owned()))
+            }
             _ => self.authenticate(presented, Effort::Full, now),
         }
     }
@@ -109,5 +114,14 @@ impl Authenticator {
     /// Reads what other processes changed, after a rejection that [may be news](Rejection::may_be_news). Blocks. A failure is logged there, and the last good view stays.
     pub fn look_again(&self) {
         let _ = self.tokens.refresh();
+    }
+}
+
+fn outcome(judged: Result<Arc<Principal>, Unproved>) -> Outcome {
+    match judged {
+        Ok(principal) => Outcome::Authenticated(principal),
+        Err(Unproved::Refused(refusal)) => Outcome::Rejected(Rejection::Jwt(refusal)),
+        Err(Unproved::Open) => Outcome::Open,
+        Err(Unproved::Unavailable(why)) => Outcome::Unavailable(why),
     }
 }

@@ -40,8 +40,10 @@ pub use directory::Directory;
 pub use fetch::{FetchError, Fetched, Fetcher, is_confidential};
 pub use issued::{Grant, Issued, Kind, Standing, Validity};
 pub use jwt::{
-    Algorithm, Alias, AliasError, ClaimPath, ClaimPathError, Issuer, IssuerSettings, Issuers, KeyFile, KeyFileError,
-    Reason, Refusal, Reread, UnknownAlgorithm,
+    Algorithm, Alias, AliasError, ClaimPath, ClaimPathError, ClaimPattern, GroupName, Issuer, IssuerError,
+    IssuerSettings, Issuers, KeyFile, KeyFileError, KeySource, KeyStanding, KeyState, KeysAt, Published, Reason,
+    Refusal, Renewal, Reread, SubjectTemplate, SubjectTemplateError, TextPattern, TextPatternError, TrustRule,
+    UnknownAlgorithm, Unproved,
 };
 pub use ledger::{Ledger, LedgerError};
 pub use memory::MEMORY_KEY_BYTES;

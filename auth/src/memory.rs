@@ -5,7 +5,7 @@
 //! and what cannot be predicted cannot be looked up by its timing.
 //!
 //! What is remembered has a first and a last second, which every look compares with the time, and an *edition*: what it was
-//! verified with. Whoever asks says which edition is in force, and what is of another is not found. The memory is bounded
+//! verified with. Whoever asks says which editions are in force, and what is of another is not found. The memory is bounded
 //! by the bytes of the principals in it. A look takes a shared lock of one shard for the length of a map look-up, and
 //! does no I/O.
 
@@ -77,18 +77,16 @@ impl Memory {
         digest
     }
 
-    /// What is remembered and good at this moment. `edition` says what is in force with whoever verified it.
+    /// What is remembered and good at this moment. `in_force` is told who verified it and with which edition.
     pub(crate) fn recall(
         &self,
         digest: &Digest,
         now: Timestamp,
-        edition: impl FnOnce(usize) -> Option<u64>,
+        in_force: impl FnOnce(usize, u64) -> bool,
     ) -> Option<Arc<Principal>> {
         let remembered = self.cache.get(digest)?;
-        let now = now.as_second();
-        let good =
-            edition(remembered.by) == Some(remembered.edition) && (remembered.from..remembered.until).contains(&now);
-        good.then_some(remembered.principal)
+        let in_time = (remembered.from..remembered.until).contains(&now.as_second());
+        (in_time && in_force(remembered.by, remembered.edition)).then_some(remembered.principal)
     }
 
     /// Remembers; replaces what was there.
@@ -97,8 +95,8 @@ impl Memory {
     }
 
     /// Forgets whatever was verified with something that is no longer in force.
-    pub(crate) fn forget(&self, edition: impl Fn(usize) -> Option<u64>) {
-        self.cache.retain(|_, remembered| edition(remembered.by) == Some(remembered.edition));
+    pub(crate) fn forget(&self, in_force: impl Fn(usize, u64) -> bool) {
+        self.cache.retain(|_, remembered| in_force(remembered.by, remembered.edition));
     }
 
     /// How many are remembered.
@@ -128,12 +126,11 @@ mod tests {
     #[test]
     fn only_the_edition_in_force_is_found() {
         let (memory, digest) = memory_of("a");
-        assert!(memory.recall(&digest, at(150), |by| (by == 3).then_some(7)).is_some());
-        assert!(memory.recall(&digest, at(150), |_| Some(8)).is_none());
-        assert!(memory.recall(&digest, at(150), |_| None).is_none());
-        memory.forget(|_| Some(7));
+        assert!(memory.recall(&digest, at(150), |by, edition| (by, edition) == (3, 7)).is_some());
+        assert!(memory.recall(&digest, at(150), |_, edition| edition == 8).is_none());
+        memory.forget(|_, edition| edition == 7);
         assert_eq!(memory.count(), 1);
-        memory.forget(|_| Some(8));
+        memory.forget(|_, edition| edition == 8);
         assert_eq!(memory.count(), 0);
     }
 
@@ -141,7 +138,7 @@ mod tests {
     fn times_are_compared_at_each_look() {
         let (memory, digest) = memory_of("a");
         for (second, found) in [(99, false), (100, true), (199, true), (200, false)] {
-            assert_eq!(memory.recall(&digest, at(second), |_| Some(7)).is_some(), found, "{second}");
+            assert_eq!(memory.recall(&digest, at(second), |_, _| true).is_some(), found, "{second}");
         }
     }
 

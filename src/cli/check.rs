@@ -8,9 +8,10 @@ use crate::config::{self, ConfigError, Loaded, Mode, Place, Problem, Settings};
 use crate::pipeline::{Flaw, Plan};
 use crate::policy::Policy;
 use crate::source::Environment;
-use auth::Issuer;
+use auth::{Issuer, KeySource, KeysAt, Published};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::fmt;
 use std::io::{self, Write};
 
 /// Check the configuration and say what is in force
@@ -85,8 +86,8 @@ struct InForce {
     private: Vec<(String, String)>,
     /// The names of the checksum databases and who said so.
     checksum: (Vec<String>, String),
-    /// Alias, `iss`, algorithms and the number of keys of each issuer.
-    issuers: Vec<(String, String, String, usize)>,
+    /// Alias, `iss`, algorithms and the keys of each issuer.
+    issuers: Vec<(String, String, String, Keys)>,
     /// How many rules the policy has, and its digest.
     policy: (usize, String),
     /// Whose limit, and what it is.
@@ -160,10 +161,11 @@ impl InForce {
             (Mode::Forward(_), false) => format!("{} for clients, modules are not verified here", names.join(", ")),
         };
         lines.push(format!("checksum database: {names} (by {origin})"));
-        lines.extend(self.issuers.iter().map(|(alias, iss, algorithms, keys)| {
-            let keys = if *keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") };
-            format!("issuer: {alias} is {iss}, {algorithms}, {keys}")
-        }));
+        lines.extend(
+            self.issuers
+                .iter()
+                .map(|(alias, iss, algorithms, keys)| format!("issuer: {alias} is {iss}, {algorithms}, {keys}")),
+        );
         let (rules, digest) = &self.policy;
         let rules = if *rules == 1 { "1 rule".to_owned() } else { format!("{rules} rules") };
         lines.push(format!("policy: {rules}, digest {digest}"));
@@ -175,7 +177,7 @@ impl InForce {
     fn json(&self) -> Value {
         let private = self.private.iter().map(|(pattern, list)| json!({ "pattern": pattern, "list": list }));
         let issuers = self.issuers.iter().map(|(alias, iss, algorithms, keys)| {
-            json!({ "name": alias, "issuer": iss, "algorithms": algorithms, "keys": keys })
+            json!({ "name": alias, "issuer": iss, "algorithms": algorithms, "keys": keys.json() })
         });
         json!({
             "mode": if self.mode == Mode::Store { "store" } else { "forward" },
@@ -189,10 +191,40 @@ impl InForce {
     }
 }
 
-fn issuer(issuer: &Issuer) -> (String, String, String, usize) {
+/// How many keys an issuer has, or where it publishes them; nobody is asked for them here.
+enum Keys {
+    Read(usize),
+    Published(String),
+}
+
+impl Keys {
+    fn json(&self) -> Value {
+        match self {
+            Self::Read(count) => json!(count),
+            Self::Published(place) => json!(place),
+        }
+    }
+}
+
+impl fmt::Display for Keys {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(1) => out.write_str("1 key"),
+            Self::Read(count) => write!(out, "{count} keys"),
+            Self::Published(place) => write!(out, "keys {place}"),
+        }
+    }
+}
+
+fn issuer(issuer: &Issuer) -> (String, String, String, Keys) {
     let settings = issuer.settings();
     let algorithms: Vec<_> = settings.algorithms.iter().map(|one| one.as_str()).collect();
-    (settings.alias.to_string(), settings.issuer.clone(), algorithms.join(", "), issuer.key_count())
+    let keys = match &settings.keys {
+        KeySource::File(_) => Keys::Read(issuer.key_count(Timestamp::now())),
+        KeySource::Published(Published { at: KeysAt::Discovery, .. }) => Keys::Published("by discovery".to_owned()),
+        KeySource::Published(Published { at: KeysAt::Url(url), .. }) => Keys::Published(format!("at {url}")),
+    };
+    (settings.alias.to_string(), settings.issuer.clone(), algorithms.join(", "), keys)
 }
 
 fn print_text(args: &Args, loaded: Option<&Loaded>, found: &Findings) -> io::Result<()> {

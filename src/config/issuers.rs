@@ -3,8 +3,10 @@
 use super::quantity::{Value, quoted};
 use super::secret::is_open_to_all;
 use super::section::{Found, Section};
-use auth::{Algorithm, Alias, ClaimPath, IssuerSettings, KeyFile};
+use super::trust::rule;
+use auth::{Algorithm, Alias, ClaimPath, IssuerSettings, KeyFile, KeySource, KeysAt, Published, is_confidential};
 use std::time::Duration;
+use url::Url;
 
 /// The furthest that two clocks may be apart.
 const MOST_LEEWAY: Duration = Duration::from_mins(5);
@@ -23,7 +25,10 @@ fn issuer(mut section: Section<'_, '_>, before: &[IssuerSettings]) -> Option<Iss
     let issuer = section.required::<String>("issuer");
     let audiences = list::<String>(&mut section, "audience");
     let algorithms = list::<Algorithm>(&mut section, "algorithms");
-    let keys = key_file(&mut section, algorithms.as_deref().unwrap_or_default());
+    let keys = key_source(&mut section, issuer.as_ref(), algorithms.as_deref().unwrap_or_default());
+    let roots = section.path("ca").map(|found| found.value);
+    let authorized_parties = section.many::<String>("authorized_parties").map(|found| found.value).unwrap_or_default();
+    let id_tokens = section.or("id_tokens", false);
     let types = section.many::<MediaType>("types").map(|found| found.value);
     let seconds = Duration::from_secs;
     let leeway = section.within("leeway", Duration::ZERO, seconds(60), MOST_LEEWAY);
@@ -31,6 +36,15 @@ fn issuer(mut section: Section<'_, '_>, before: &[IssuerSettings]) -> Option<Iss
     let require_nbf = section.or("require_nbf", true);
     let subject_claim = claim(&mut section, "subject_claim", "sub");
     let groups_claim = claim(&mut section, "groups_claim", "groups");
+    let rules = section.sections("trust").unwrap_or_default();
+    let mut trust = Vec::new();
+    for one in rules {
+        trust.extend(rule(one, alias.as_ref().map(|alias| &alias.value), &trust));
+    }
+    if !trust.is_empty() && (section.is_written("subject_claim") || section.is_written("groups_claim")) {
+        let message = "an issuer with `trust` rules takes names from the rules only";
+        section.problem(section.place(), message, "remove `subject_claim` and `groups_claim`");
+    }
     if let Some(alias) = alias.as_ref().filter(|alias| before.iter().any(|other| other.alias == alias.value)) {
         let message = format!("the issuer `{}` is configured twice", alias.value);
         section.problem(alias.place.clone(), message, "give each another name");
@@ -47,12 +61,16 @@ fn issuer(mut section: Section<'_, '_>, before: &[IssuerSettings]) -> Option<Iss
         audiences: audiences?,
         algorithms: algorithms?,
         keys: keys?,
+        roots,
+        authorized_parties,
+        id_tokens,
         types: IssuerSettings::types_of(types.iter().map(|typ| typ.0.as_str())),
         leeway,
         max_lifetime,
         require_nbf,
         subject_claim: subject_claim?,
         groups_claim: groups_claim?,
+        trust,
     })
 }
 
@@ -73,6 +91,57 @@ fn list<T: Value>(section: &mut Section<'_, '_>, key: &'static str) -> Option<Ve
 fn claim(section: &mut Section<'_, '_>, key: &'static str, default: &str) -> Option<ClaimPath> {
     // The defaults are paths; `None` could only come from one that is not.
     Some(section.or(key, default.parse::<ClaimPath>().ok()?))
+}
+
+/// Keys in a file, or published somewhere: one of the four ways to say it.
+fn key_source(
+    section: &mut Section<'_, '_>,
+    issuer: Option<&Found<String>>,
+    algorithms: &[Algorithm],
+) -> Option<KeySource> {
+    let discovery = section.get::<bool>("discovery").filter(|found| found.value);
+    let url = section.get::<Url>("keys_url");
+    let (seconds, day) = (Duration::from_secs, Duration::from_hours(24));
+    let every = section.within("keys_every", seconds(10), seconds(3600), day * 7);
+    let pause = section.within("keys_pause", seconds(1), seconds(10), seconds(3600));
+    let stale = section.within("keys_stale", Duration::ZERO, day, day * 30);
+    let written = ["keys", "secret_file"].into_iter().find(|key| section.is_written(key));
+    let at = match (discovery, url) {
+        (None, None) => return key_file(section, algorithms).map(KeySource::File),
+        (Some(found), None) if written.is_none() => {
+            let issuer = issuer.filter(|issuer| !issuer.value.parse().is_ok_and(|url| is_confidential(&url)));
+            if let Some(issuer) = issuer {
+                let message = "with `discovery` the issuer must be an https URL, or http at a loopback address";
+                section.problem(issuer.place.clone(), message, "");
+            }
+            (KeysAt::Discovery, found.place)
+        }
+        (None, Some(found)) if written.is_none() => {
+            if !is_confidential(&found.value) {
+                section.problem(found.place.clone(), "`keys_url` must be https, or http at a loopback address", "");
+            }
+            (KeysAt::Url(found.value), found.place)
+        }
+        (Some(found), _) => return several(section, found.place),
+        (None, Some(found)) => return several(section, found.place),
+    };
+    let (at, place) = at;
+    if algorithms.iter().any(|one| one.is_symmetric()) {
+        let hint = "name the secret in `secret_file`, in an issuer of its own";
+        section.problem(place.clone(), "HS256 takes a secret, and published keys are public", hint);
+    }
+    if pause > every {
+        section.problem(place, "`keys_pause` is longer than `keys_every`", "");
+    }
+    Some(KeySource::Published(Published { at, every, pause, stale }))
+}
+
+/// Says that keys come from more than one place. The other keys are read all the same, so that they are not unknown.
+fn several(section: &mut Section<'_, '_>, place: super::place::Place) -> Option<KeySource> {
+    let _ = (section.path("keys"), section.path("secret_file"));
+    let message = "an issuer has one of `discovery`, `keys_url`, `keys` and `secret_file`";
+    section.problem(place, message, "");
+    None
 }
 
 /// Public keys, or the secret of HS256: never both, and never one for the algorithms of the other.
@@ -99,7 +168,8 @@ fn key_file(section: &mut Section<'_, '_>, algorithms: &[Algorithm]) -> Option<K
             None
         }
         (None, None) | (Some(_), Some(_)) => {
-            let message = "an issuer has either `keys` (PEM or JWKS), or for HS256 a `secret_file`";
+            let message =
+                "an issuer has one of `discovery`, `keys_url`, `keys` (PEM or JWKS), or for HS256 `secret_file`";
             section.problem(section.place(), message, "");
             None
         }
@@ -153,7 +223,7 @@ impl Value for ClaimPath {
 #[cfg(test)]
 mod tests {
     use crate::config::{Inputs, Loaded, load};
-    use auth::{Algorithm, KeyFile};
+    use auth::{Algorithm, KeyFile, KeySource};
     use std::fs;
     use std::time::Duration;
 
@@ -176,7 +246,9 @@ mod tests {
         let [corp] = settings.issuers.as_slice() else { panic!("one issuer") };
         assert_eq!(corp.alias.as_str(), "corp");
         assert_eq!(corp.algorithms, [Algorithm::Rs256, Algorithm::Es256]);
-        assert!(matches!(&corp.keys, KeyFile::Public(path) if path.ends_with("jwks") && path.is_absolute()));
+        assert!(
+            matches!(&corp.keys, KeySource::File(KeyFile::Public(path)) if path.ends_with("jwks") && path.is_absolute())
+        );
         assert_eq!(corp.types, ["jwt", "at+jwt"]);
         assert_eq!((corp.leeway, corp.max_lifetime, corp.require_nbf), (Duration::from_secs(60), None, true));
         assert_eq!((corp.subject_claim.to_string(), corp.groups_claim.to_string()), ("sub".into(), "groups".into()));
@@ -189,7 +261,7 @@ mod tests {
                     groups_claim = \"realm_access.roles\"\n";
         let settings = loaded(&format!("{CORP}{more}")).unwrap().settings;
         let corp = &settings.issuers[0];
-        assert!(matches!(&corp.keys, KeyFile::Secret(path) if path.ends_with("secret")));
+        assert!(matches!(&corp.keys, KeySource::File(KeyFile::Secret(path)) if path.ends_with("secret")));
         assert_eq!(corp.types, ["at+jwt"]);
         assert_eq!((corp.leeway, corp.max_lifetime), (Duration::from_secs(300), Some(Duration::from_secs(43_200))));
         assert!(!corp.require_nbf);
@@ -203,7 +275,7 @@ mod tests {
             ("algorithms = []\nkeys = \"jwks\"\n", "5:14: `algorithms` has nothing good in it"),
             ("algorithms = [\"none\"]\nkeys = \"jwks\"\n", "5:15: `issuer.0.algorithms`: expected an algorithm"),
             ("algorithms = \"RS256\"\nkeys = \"jwks\"\n", "expected a list, found string"),
-            ("algorithms = [\"RS256\"]\n", "1:1: an issuer has either `keys` (PEM or JWKS), or for HS256"),
+            ("algorithms = [\"RS256\"]\n", "1:1: an issuer has one of `discovery`, `keys_url`, `keys`"),
             ("algorithms = [\"RS256\"]\nsecret_file = \"secret\"\n", "6:15: only HS256 takes a secret"),
             ("algorithms = [\"HS256\"]\nkeys = \"jwks\"\n", "6:8: HS256 takes a secret, and `keys` are public"),
             ("algorithms = [\"HS256\", \"RS256\"]\nsecret_file = \"secret\"\n", "6:15: only HS256 takes a secret"),

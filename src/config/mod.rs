@@ -29,6 +29,7 @@ mod report;
 mod secret;
 mod section;
 mod settings;
+mod trust;
 
 pub use load::{Inputs, Loaded, load};
 pub use place::{ConfigError, InForce, Place, Problem};

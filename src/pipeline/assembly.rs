@@ -84,6 +84,8 @@ pub struct Assembled {
     pub tokens: Arc<Tokens>,
     /// The issuers of JWTs.
     pub issuers: Arc<Issuers>,
+    /// Random, for this run.
+    pub run: u64,
 }
 
 /// Where the issued tokens are.
@@ -148,7 +150,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         system: Arc::new(Principal { subject: "system".into(), ..Principal::anonymous() }),
         clock: around.clock,
     };
-    Ok(Assembled { gateway: Arc::new(gateway), tokens, issuers })
+    Ok(Assembled { gateway: Arc::new(gateway), tokens, issuers, run: around.run })
 }
 
 /// How a request to a source counts.

@@ -13,7 +13,7 @@ use crate::{
     policy::{Policy, PolicyErrors},
     source::{self, Environment, PrivateSource, SettingsError, SourceSettings, Sources, go_setting},
 };
-use auth::{Issuer, KeyFile};
+use auth::{Issuer, IssuerError, KeyFile, KeySource, KeysAt, Published};
 use std::{fmt, fs};
 
 /// What the gateway will be made of.
@@ -106,16 +106,17 @@ fn policy_flaws(settings: &Settings, PolicyErrors(errors): PolicyErrors) -> impl
     })
 }
 
-/// Reads the key files of all issuers.
+/// Reads the files of all issuers. Nobody is asked for keys yet.
 fn issuers(settings: &Settings) -> Result<Vec<Issuer>, Vec<Flaw>> {
     let (mut issuers, mut flaws) = (Vec::new(), Vec::new());
     for (number, one) in settings.issuers.iter().enumerate() {
         match Issuer::read(one.clone()) {
             Ok(issuer) => issuers.push(issuer),
-            Err(error) => {
+            Err(IssuerError::Keys(error)) => {
                 let flaw = Flaw::at(key_of(number, &one.keys), format_args!("cannot use the keys in {error}"));
                 flaws.push(Flaw { hint: error.hint().map(str::to_owned), ..flaw });
             }
+            Err(error) => flaws.push(Flaw::at(format!("issuer.{number}.ca"), error)),
         }
     }
     if flaws.is_empty() { Ok(issuers) } else { Err(flaws) }
@@ -125,17 +126,21 @@ fn issuers(settings: &Settings) -> Result<Vec<Issuer>, Vec<Flaw>> {
 fn unused_keys(issuers: &[Issuer]) -> Vec<Flaw> {
     let notes = issuers.iter().enumerate().flat_map(|(number, issuer)| {
         let keys = &issuer.settings().keys;
-        let flaw = move |note| Flaw::at(key_of(number, keys), format_args!("`{}`: {note}", keys.path().display()));
+        let path = keys.file().map(|file| file.path().display().to_string()).unwrap_or_default();
+        let flaw = move |note| Flaw::at(key_of(number, keys), format_args!("`{path}`: {note}"));
         issuer.notes().iter().map(flaw)
     });
     notes.collect()
 }
 
-fn key_of(number: usize, keys: &KeyFile) -> String {
-    match keys {
-        KeyFile::Public(_) => format!("issuer.{number}.keys"),
-        KeyFile::Secret(_) => format!("issuer.{number}.secret_file"),
-    }
+fn key_of(number: usize, keys: &KeySource) -> String {
+    let key = match keys {
+        KeySource::File(KeyFile::Public(_)) => "keys",
+        KeySource::File(KeyFile::Secret(_)) => "secret_file",
+        KeySource::Published(Published { at: KeysAt::Discovery, .. }) => "discovery",
+        KeySource::Published(Published { at: KeysAt::Url(_), .. }) => "keys_url",
+    };
+    format!("issuer.{number}.{key}")
 }
 
 /// The databases by the settings, or by GOSUMDB as the `go` command would resolve it; and who named them.

@@ -16,12 +16,12 @@ use crate::{
     source::{SourceState, Standing},
     store::Store,
     telemetry::{
-        Metrics, Reading, SourceReading,
+        IssuerReading, Metrics, Reading, SourceReading,
         label::{Reloaded, Success},
     },
     watch::{Watch, watch},
 };
-use auth::{Change, ChangeKind, Issuers, Refreshed, Reread, Tokens};
+use auth::{Alias, Change, ChangeKind, Issuers, KeyStanding, KeyState, Refreshed, Renewal, Reread, Tokens};
 use jiff::Timestamp;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{runtime::Handle, time::MissedTickBehavior};
@@ -56,6 +56,7 @@ impl Upkeep {
         let (gateway, tokens) = (Arc::clone(&assembled.gateway), Arc::clone(&assembled.tokens));
         register(&gateway, &tokens);
         follow_tokens(background, Arc::clone(&tokens), Arc::clone(&gateway));
+        follow_issuers(background, &assembled.issuers, &gateway, assembled.run);
         if let Some(store) = gateway.holding.store() {
             scrub(background, store.clone());
         }
@@ -95,13 +96,18 @@ impl Upkeep {
             readiness.check("store", move || store.is_in_place().map_err(|error| told(&error)));
         }
         let sources = Arc::clone(&self.gateway.sources);
-        readiness.show_sources(move || sources.states().iter().map(dependency).collect());
+        let (issuers, clock) = (Arc::clone(&self.issuers), Arc::clone(&self.gateway.clock));
+        readiness.show_sources(move || {
+            let published = issuers.states(clock());
+            sources.states().iter().map(dependency).chain(published.iter().map(issuer_dependency)).collect()
+        });
     }
 
     /// SIGHUP: everything is read again.
     pub fn reload(&self) {
         self.reload_policy();
         reread_keys(&self.issuers, &self.gateway);
+        self.issuers.renew();
         refresh_tokens(&self.tokens, &self.gateway);
     }
 
@@ -154,7 +160,7 @@ impl std::fmt::Debug for Upkeep {
 
 /// Reads key files again when they change; nothing to watch where there are no issuers.
 fn watch_keys(gateway: &Arc<Gateway>, issuers: &Arc<Issuers>) -> Option<Watch> {
-    if issuers.is_empty() {
+    if issuers.key_files().is_empty() {
         return None;
     }
     let (gateway, rereading) = (Arc::clone(gateway), Arc::clone(issuers));
@@ -165,7 +171,7 @@ fn watch_keys(gateway: &Arc<Gateway>, issuers: &Arc<Issuers>) -> Option<Watch> {
 
 /// INVARIANT (last good stays): as for the policy.
 fn reread_keys(issuers: &Issuers, gateway: &Gateway) {
-    for (issuer, reread) in issuers.reread() {
+    for (issuer, reread) in issuers.reread((gateway.clock)()) {
         let (act, detail) = match reread {
             Reread::Unchanged => continue,
             Reread::Replaced { keys, notes } => {
@@ -181,6 +187,44 @@ fn reread_keys(issuers: &Issuers, gateway: &Gateway) {
         };
         gateway.journal.act((gateway.clock)(), act, &detail);
     }
+}
+
+/// Fetches what issuers publish, and tells what becomes of it.
+fn follow_issuers(background: &Handle, issuers: &Arc<Issuers>, gateway: &Arc<Gateway>, seed: u64) {
+    let (following, clock) = (Arc::clone(gateway), Arc::clone(&gateway.clock));
+    let report = move |alias: &Alias, renewal: &Renewal| report_renewal(&following, alias, renewal);
+    issuers.follow(background, clock, seed, Arc::new(report));
+    let (read, clock) = (Arc::clone(issuers), Arc::clone(&gateway.clock));
+    gateway.metrics.register_issuers(move || read.states(clock()).iter().map(issuer_reading).collect());
+}
+
+/// INVARIANT (last good stays): as for the files, until the grace is over.
+fn report_renewal(gateway: &Gateway, issuer: &Alias, renewal: &Renewal) {
+    let (act, detail, result) = match renewal {
+        Renewal::Replaced { keys, notes } => {
+            tracing::info!(%issuer, keys, notes = notes.join("; "), "keys of the issuer replaced");
+            let detail = format!("{issuer}: {keys} {} in force", if *keys == 1 { "key" } else { "keys" });
+            ("keys.replaced", detail, Success::Succeeded)
+        }
+        Renewal::Back => {
+            tracing::info!(%issuer, "the issuer publishes its keys again, and they are what they were");
+            return;
+        }
+        Renewal::Refused(why) => {
+            tracing::error!(%issuer, %why, "keys of the issuer not replaced, the last good ones stay");
+            ("keys.refused", format!("{issuer}: {why}"), Success::Failed)
+        }
+        Renewal::Unreachable(why) => {
+            tracing::error!(%issuer, %why, "the issuer cannot be reached, its last good keys stay");
+            ("keys.unreachable", format!("{issuer}: {why}"), Success::Failed)
+        }
+        Renewal::Dropped => {
+            tracing::error!(%issuer, "the issuer could not be reached for too long, its keys are not used any more");
+            ("keys.dropped", format!("{issuer}: `keys_stale` is over"), Success::Failed)
+        }
+    };
+    gateway.metrics.reloaded(Reloaded::Keys, result);
+    gateway.journal.act((gateway.clock)(), act, &detail);
 }
 
 /// Follows what other processes do to the token database, and writes down when tokens were used.
@@ -311,6 +355,24 @@ fn register_store(metrics: &Metrics, store: &Store) {
 fn dependency(state: &SourceState) -> Dependency {
     let (list, source) = (state.list.to_string(), state.source.to_string());
     Dependency { list, source, state: state.standing.text(), well: state.standing == Standing::Closed }
+}
+
+/// How an issuer's published keys are doing, for `/readyz`.
+fn issuer_dependency(state: &KeyState) -> Dependency {
+    let well = state.standing == KeyStanding::Fresh;
+    Dependency { list: "issuer".to_owned(), source: state.alias.clone(), state: state.standing.as_str(), well }
+}
+
+/// The same for `/metrics`.
+fn issuer_reading(state: &KeyState) -> IssuerReading {
+    IssuerReading {
+        issuer: state.alias.clone(),
+        keys: state.keys as u64,
+        age: state.age.map(|age| age.as_secs_f64()),
+        failing: state.failure.is_some(),
+        fetches: state.fetches,
+        failures: state.failures,
+    }
 }
 
 /// How a source is doing, for `/metrics`.

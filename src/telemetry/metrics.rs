@@ -20,12 +20,15 @@
 //! | `source_transitions_total` | counter | list, source, to |
 //! | `source_skipped_total`, `source_retries_total`, `source_hedges_total`, `source_refused_total` | counter | list, source |
 //! | `source_in_flight`, `source_waiting` | gauge | list, source |
+//! | `issuer_keys`, `issuer_keys_age_seconds`, `issuer_keys_failing` (0 or 1) | gauge | issuer |
+//! | `issuer_key_fetches_total`, `issuer_key_failures_total` | counter | issuer |
 //!
 //! Series that never counted are not exposed, so the product of the label values costs memory (some 10 KB) and no text.
 
 mod exposition;
 
 use super::cells::{Counters, Histogram};
+use super::issuers::IssuerReading;
 use super::label::{Cache, ConnectionEnd, Decision, Kind, Label, Limit, Reloaded, StatusClass, Success, Upstream};
 use super::reading::Reading;
 use super::sources::SourceReading;
@@ -39,6 +42,7 @@ use std::time::Duration;
 
 type Closure = Box<dyn Fn() -> f64 + Send + Sync>;
 type Sources = Box<dyn Fn() -> Vec<SourceReading> + Send + Sync>;
+type Issuers = Box<dyn Fn() -> Vec<IssuerReading> + Send + Sync>;
 
 /// What is counted of one answered request.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +75,7 @@ pub struct Metrics {
     policy: ArcSwapOption<String>,
     readings: Mutex<Vec<(Reading, Closure)>>,
     sources: Mutex<Option<Sources>>,
+    issuers: Mutex<Option<Issuers>>,
 }
 
 impl Metrics {
@@ -91,6 +96,7 @@ impl Metrics {
             policy: ArcSwapOption::empty(),
             readings: Mutex::new(Vec::new()),
             sources: Mutex::new(None),
+            issuers: Mutex::new(None),
         })
     }
 
@@ -171,6 +177,11 @@ impl Metrics {
     /// Has `closure` called at every scrape for how the sources are doing; a second one takes the first one's place.
     pub fn register_sources(&self, closure: impl Fn() -> Vec<SourceReading> + Send + Sync + 'static) {
         *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(closure));
+    }
+
+    /// The same for how the published keys of issuers are doing.
+    pub fn register_issuers(&self, closure: impl Fn() -> Vec<IssuerReading> + Send + Sync + 'static) {
+        *self.issuers.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(closure));
     }
 
     /// All of it as OpenMetrics text.

@@ -8,12 +8,14 @@
 //! header values are never logged.
 
 mod cells;
+mod issuers;
 pub mod label;
 pub mod log;
 mod metrics;
 mod reading;
 mod sources;
 
+pub use issuers::IssuerReading;
 pub use metrics::{Answered, InFlight, Metrics, OpenConnection};
 pub use reading::Reading;
 pub use sources::SourceReading;

@@ -29,6 +29,10 @@ pub(super) fn issuer(claims: &Members) -> Result<&str, Refusal> {
 /// Checks everything but the names.
 pub(super) fn check(claims: &Members, settings: &IssuerSettings, now: Timestamp) -> Result<Window, Refusal> {
     audience(claims, &settings.audiences)?;
+    party(claims, &settings.authorized_parties)?;
+    if !settings.id_tokens {
+        purpose(claims)?;
+    }
     let window = window(claims, settings, now.as_second())?;
     match claims.get("sub") {
         Some(Value::String(subject)) if !subject.is_empty() => Ok(window),
@@ -55,6 +59,56 @@ fn audience(claims: &Members, ours: &[String]) -> Result<(), Refusal> {
     };
     let first = Quoted(listed.first().copied().unwrap_or_default());
     Err(Refusal::new(Reason::AudienceWrong, format_args!("it is for {first}{others}")))
+}
+
+/// For which party it was made. By OpenID Connect Core 1.0 (section 2) that is `azp`, and where there is none, the one
+/// audience; access tokens have `client_id` in its place (RFC 9068, 2.2). With several audiences and neither, nobody knows (3.1.3.7).
+fn party(claims: &Members, authorized: &[String]) -> Result<(), Refusal> {
+    let malformed = |name: &str| Refusal::new(Reason::Party, format_args!("its `{name}` is no text"));
+    let text = |name: &str| match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(party)) => Ok(Some(party.as_str())),
+        Some(_) => Err(malformed(name)),
+    };
+    let azp = text("azp")?;
+    if authorized.is_empty() {
+        return Ok(());
+    }
+    let named = if azp.is_some() { azp } else { text("client_id")? };
+    let party = named.or_else(|| match claims.get("aud") {
+        Some(Value::Array(listed)) => match listed.as_slice() {
+            [only] => only.as_str(),
+            _ => None,
+        },
+        Some(one) => one.as_str(),
+        None => None,
+    });
+    match party {
+        Some(party) if authorized.iter().any(|one| one == party) => Ok(()),
+        Some(party) => Err(Refusal::new(Reason::Party, format_args!("it was made for {}", Quoted(party)))),
+        None => {
+            let detail = "it has several audiences, and no `azp` that says for which of them it was made";
+            Err(Refusal::new(Reason::PartyMissing, detail))
+        }
+    }
+}
+
+/// Whether it is an ID token: by the claims that only those have (OpenID Connect Core 1.0, 2 and 3.3.2.11), or because its
+/// issuer says so in a claim, where Keycloak and Cognito do. `typ` in the header tells them apart only where the issuer marks
+/// access tokens (RFC 9068).
+fn purpose(claims: &Members) -> Result<(), Refusal> {
+    let id_token = |why: &str| Refusal::new(Reason::IdToken, format_args!("it is an ID token: it has `{why}`"));
+    if let Some(name) = ["nonce", "at_hash", "c_hash", "s_hash"].into_iter().find(|name| claims.contains_key(*name)) {
+        return Err(id_token(name));
+    }
+    let says = |name: &str| {
+        let said = claims.get(name).and_then(Value::as_str);
+        said.is_some_and(|said| said.eq_ignore_ascii_case("id"))
+    };
+    match ["typ", "token_use"].into_iter().find(|name| says(name)) {
+        Some(name) => Err(id_token(name)),
+        None => Ok(()),
+    }
 }
 
 fn window(claims: &Members, settings: &IssuerSettings, now: i64) -> Result<Window, Refusal> {

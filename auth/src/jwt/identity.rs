@@ -1,4 +1,5 @@
-//! From verified claims to a principal: `user:ISSUER/SUBJECT` and `group:ISSUER/NAME`.
+//! From verified claims to a principal: `user:ISSUER/SUBJECT` and `group:ISSUER/NAME`; where the issuer's tokens are accepted
+//! by rules, `ci:ISSUER/…` by the rule ([`trust`]).
 //!
 //! INVARIANT: whatever the claims say, every name begins with the kind and the alias of the issuer that signed them: no
 //! claim can name a role, another issuer's user or group, or a token. Names are as the issuer spells them; only the slash
@@ -11,6 +12,7 @@ use super::claim_path::ClaimPath;
 use super::issuer::{Alias, IssuerSettings};
 use super::refusal::{Quoted, Reason, Refusal};
 use super::strict_json::Members;
+use super::trust::{self, Workload};
 use crate::name::check_claimed;
 use crate::principal::{Method, Principal};
 use serde_json::Value;
@@ -23,6 +25,11 @@ const LONGEST_ID: usize = 64;
 
 /// Who the claims speak of.
 pub(super) fn principal(claims: &Members, settings: &IssuerSettings) -> Result<Principal, Refusal> {
+    if !settings.trust.is_empty() {
+        let Workload { subject, groups, claims: recorded } = trust::workload(claims, settings)?;
+        let token_id = token_id(claims);
+        return Ok(Principal { subject, groups, method: Method::Jwt, token_id, scope: None, claims: recorded });
+    }
     Ok(Principal {
         subject: subject(claims, &settings.alias, &settings.subject_claim)?,
         groups: groups(claims, &settings.alias, &settings.groups_claim)?,

@@ -3,10 +3,17 @@
 use super::algorithm::Algorithm;
 use super::claim_path::ClaimPath;
 use super::compact::plain_type;
-use super::key_file::{KeyFile, KeyFileError, Usable};
+use super::key_file::{KeyFile, KeyFileError};
 use super::key_set::KeySet;
-use arc_swap::ArcSwap;
+use super::key_source::KeySource;
+use super::keyring::{Keyring, Taken};
+use super::publication::{Harvest, Publication, Trouble};
+use super::trust::TrustRule;
+use crate::fetch::{FetchError, Fetcher};
+use jiff::Timestamp;
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,10 +77,16 @@ pub struct IssuerSettings {
     pub audiences: Vec<String>,
     /// The algorithms of its tokens, whatever their headers say.
     pub algorithms: Vec<Algorithm>,
-    /// Its keys.
-    pub keys: KeyFile,
+    /// Where its keys come from.
+    pub keys: KeySource,
+    /// Certificates (PEM) to trust besides the system's where the issuer is asked for anything.
+    pub roots: Option<PathBuf>,
     /// The values of `typ` that are accepted, by [`IssuerSettings::types_of`]; a token without one is a `jwt`.
     pub types: Vec<String>,
+    /// The parties for which its tokens may have been made (`azp`); empty: any.
+    pub authorized_parties: Vec<String>,
+    /// Whether ID tokens are accepted: they say who logged in to a page, not who may use something.
+    pub id_tokens: bool,
     /// How far its clock and ours may be apart.
     pub leeway: Duration,
     /// How long a token may live.
@@ -84,6 +97,8 @@ pub struct IssuerSettings {
     pub subject_claim: ClaimPath,
     /// Where the names of the groups are.
     pub groups_claim: ClaimPath,
+    /// By which workloads are trusted. Where there are any, they say who somebody is, in place of the two claims.
+    pub trust: Vec<TrustRule>,
 }
 
 impl IssuerSettings {
@@ -96,8 +111,48 @@ impl IssuerSettings {
 /// An issuer with its keys in force.
 pub struct Issuer {
     settings: IssuerSettings,
-    keys: ArcSwap<KeySet>,
+    keyring: Keyring,
     notes: Vec<String>,
+    publication: Option<Publication>,
+}
+
+/// Why an issuer cannot be used as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuerError {
+    /// Its key file.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// The file with certificates cannot be read.
+    #[error("cannot read `{}`: {cause}", path.display())]
+    Roots {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// They are none.
+    #[error(transparent)]
+    Fetcher(#[from] FetchError),
+}
+
+/// What became of an issuer's published keys.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Renewal {
+    /// Other keys are in force.
+    Replaced {
+        /// How many.
+        keys: usize,
+        /// What was left out, and algorithms without a key.
+        notes: Vec<String>,
+    },
+    /// An outage is over; the keys are what they were.
+    Back,
+    /// An outage begins: what the issuer publishes cannot be used. The last good keys stay for now.
+    Refused(String),
+    /// An outage begins: the issuer does not answer. The last good keys stay for now.
+    Unreachable(String),
+    /// No others could be had for so long that the last good keys are not used any more.
+    Dropped,
 }
 
 /// What reading an issuer's key file again came to.
@@ -117,13 +172,22 @@ pub enum Reread {
 }
 
 impl Issuer {
-    /// Reads the keys of an issuer. Blocks.
+    /// An issuer with the keys of its file; one that publishes its keys has none yet. Blocks.
     ///
     /// # Errors
-    /// When its key file cannot be used.
-    pub fn read(settings: IssuerSettings) -> Result<Self, KeyFileError> {
-        let Usable { keys, notes } = settings.keys.read(&settings.algorithms)?;
-        Ok(Self { settings, keys: ArcSwap::from_pointee(keys), notes })
+    /// When a file that it needs cannot be used.
+    pub fn read(settings: IssuerSettings) -> Result<Self, IssuerError> {
+        let keyring = Keyring::empty();
+        let (publication, notes) = match &settings.keys {
+            KeySource::Published(source) => {
+                (Some(Publication::new(source.clone(), fetcher(settings.roots.as_ref())?)), Vec::new())
+            }
+            KeySource::File(file) => match keyring.take(file.read(&settings.algorithms)?, i64::MAX) {
+                Taken::Others(_, notes) => (None, notes),
+                Taken::Same => (None, Vec::new()),
+            },
+        };
+        Ok(Self { settings, keyring, notes, publication })
     }
 
     /// What is configured.
@@ -136,27 +200,76 @@ impl Issuer {
         &self.notes
     }
 
-    /// How many keys are in force.
-    pub fn key_count(&self) -> usize {
-        self.keys.load().keys().len()
+    /// How many keys are in force at this moment.
+    pub fn key_count(&self, now: Timestamp) -> usize {
+        self.keyring.in_force(now).map_or(0, |keys| keys.keys().len())
     }
 
-    pub(super) fn keys(&self) -> arc_swap::Guard<Arc<KeySet>> {
-        self.keys.load()
+    /// The keys in force, if there are any.
+    pub(super) fn keys(&self, now: Timestamp) -> Option<Arc<KeySet>> {
+        self.keyring.in_force(now)
+    }
+
+    /// Whether the key of this edition is in force. On the hit path.
+    pub(super) fn has(&self, edition: u64, now: Timestamp) -> bool {
+        self.keyring.has(edition, now)
+    }
+
+    /// How its keys are fetched, if they are.
+    pub(super) fn publication(&self) -> Option<&Publication> {
+        self.publication.as_ref()
     }
 
     /// INVARIANT: the last good keys stay; a file that is gone or bad takes nothing away.
-    pub(super) fn reread(&self) -> Reread {
-        match self.settings.keys.read(&self.settings.algorithms) {
-            Ok(read) if self.keys.load().has_digest_of(&read.keys) => Reread::Unchanged,
-            Ok(Usable { keys, notes }) => {
-                let count = keys.keys().len();
-                self.keys.store(Arc::new(keys));
-                Reread::Replaced { keys: count, notes }
-            }
+    pub(super) fn reread(&self, file: &KeyFile) -> Reread {
+        match file.read(&self.settings.algorithms).map(|read| self.keyring.take(read, i64::MAX)) {
+            Ok(Taken::Same) => Reread::Unchanged,
+            Ok(Taken::Others(keys, notes)) => Reread::Replaced { keys, notes },
             Err(error) => Reread::Refused(error),
         }
     }
+
+    /// Takes what a round of fetching brought, and says when the next is due and what is worth telling.
+    ///
+    /// INVARIANT: as for files, and only until the grace is over.
+    pub(super) fn renew(
+        &self,
+        publication: &Publication,
+        went: Result<Harvest, Trouble>,
+        now: Timestamp,
+        chance: f64,
+    ) -> (Duration, Vec<Renewal>) {
+        match went {
+            Ok(harvest) => {
+                let max_age = harvest.max_age();
+                let taken = self.keyring.take(harvest.keys, publication.good_until(now));
+                let (due, ended) = publication.note(Ok(max_age), now, chance);
+                match taken {
+                    Taken::Others(keys, notes) => {
+                        publication.forget_absent();
+                        (due, vec![Renewal::Replaced { keys, notes }])
+                    }
+                    Taken::Same => (due, ended.then_some(Renewal::Back).into_iter().collect()),
+                }
+            }
+            Err(trouble) => {
+                let (due, begins) = publication.note(Err(&trouble), now, chance);
+                let told = match trouble {
+                    Trouble::Unreachable(text) => Renewal::Unreachable(text),
+                    Trouble::Unusable(text) => Renewal::Refused(text),
+                };
+                let dropped = self.keyring.drop_outdated(now).then_some(Renewal::Dropped);
+                (due, begins.then_some(told).into_iter().chain(dropped).collect())
+            }
+        }
+    }
+}
+
+/// Asks an issuer, trusting these certificates besides the system's.
+fn fetcher(roots: Option<&PathBuf>) -> Result<Fetcher, IssuerError> {
+    let read = |path: &PathBuf| std::fs::read(path).map_err(|cause| IssuerError::Roots { path: path.clone(), cause });
+    let pem = roots.map(read).transpose()?;
+    Ok(Fetcher::new(pem.as_slice())?)
 }
 
 impl fmt::Debug for Issuer {

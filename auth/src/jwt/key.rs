@@ -10,7 +10,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
     RsaPublicKeyComponents,
 };
-use aws_lc_rs::{encoding::AsDer, hmac};
+use aws_lc_rs::{digest, encoding::AsDer, hmac};
 
 /// The smallest RSA modulus, in bits.
 const LEAST_BITS: usize = 2048;
@@ -26,6 +26,8 @@ pub(super) struct Key {
     /// The one algorithm that its owner has limited it to.
     pub(super) only: Option<Algorithm>,
     material: Material,
+    /// SHA-256 of what it was made of.
+    print: [u8; 32],
 }
 
 enum Material {
@@ -67,15 +69,15 @@ impl Key {
         if bytes.len() < LEAST_SECRET {
             return Err(KeyError::Short(bytes.len()));
         }
-        Ok(Self::of(Material::Secret(Box::new(hmac::Key::new(hmac::HMAC_SHA256, bytes)))))
+        Ok(Self::of(Material::Secret(Box::new(hmac::Key::new(hmac::HMAC_SHA256, bytes))), bytes))
     }
 
     /// A public key as PEM has it: SubjectPublicKeyInfo.
     pub(super) fn public(der: &[u8]) -> Result<Self, KeyError> {
         match kind(der) {
             Some(Kind::Rsa) => Self::rsa(der),
-            Some(Kind::P256) => Ok(Self::of(Material::P256(ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, der)?))),
-            Some(Kind::Ed25519) => Ok(Self::of(Material::Ed25519(ParsedPublicKey::new(&ED25519, der)?))),
+            Some(Kind::P256) => Ok(Self::of(Material::P256(ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, der)?), der)),
+            Some(Kind::Ed25519) => Ok(Self::of(Material::Ed25519(ParsedPublicKey::new(&ED25519, der)?), der)),
             None => Err(KeyError::Kind),
         }
     }
@@ -91,7 +93,7 @@ impl Key {
         }
         let pkcs1 = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, checked.as_ref())?;
         let pss = ParsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, checked.as_ref())?;
-        Ok(Self::of(Material::Rsa { pkcs1, pss }))
+        Ok(Self::of(Material::Rsa { pkcs1, pss }, checked.as_ref()))
     }
 
     /// An RSA key by its numbers, big-endian.
@@ -106,7 +108,7 @@ impl Key {
             return Err(KeyError::Damaged);
         }
         let point = [&[4], x, y].concat();
-        Ok(Self::of(Material::P256(ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)?)))
+        Ok(Self::of(Material::P256(ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point)?), &point))
     }
 
     /// An Ed25519 key, 32 bytes.
@@ -114,11 +116,16 @@ impl Key {
         if x.len() != 32 {
             return Err(KeyError::Damaged);
         }
-        Ok(Self::of(Material::Ed25519(ParsedPublicKey::new(&ED25519, x)?)))
+        Ok(Self::of(Material::Ed25519(ParsedPublicKey::new(&ED25519, x)?), x))
     }
 
-    fn of(material: Material) -> Self {
-        Self { id: None, only: None, material }
+    fn of(material: Material, made_of: &[u8]) -> Self {
+        Self { id: None, only: None, material, print: fingerprint(made_of) }
+    }
+
+    /// Whether it is the very same key under the same name: what one has verified, the other would verify too.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.id == other.id && self.only == other.only && self.kind() == other.kind() && self.print == other.print
     }
 
     /// Whether it is a key for this algorithm.
@@ -154,6 +161,15 @@ impl Key {
             _ => false,
         }
     }
+}
+
+/// SHA-256.
+pub(super) fn fingerprint(bytes: &[u8]) -> [u8; 32] {
+    let mut fingerprint = [0; 32];
+    for (to, from) in fingerprint.iter_mut().zip(digest::digest(&digest::SHA256, bytes).as_ref()) {
+        *to = *from;
+    }
+    fingerprint
 }
 
 enum Kind {

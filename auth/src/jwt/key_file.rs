@@ -1,4 +1,4 @@
-//! Where an issuer's keys are, and reading them: public keys as PEM or JWKS, or one secret.
+//! Reading keys: public keys as PEM or JWKS, or one secret, from a file; a JWKS that an issuer publishes.
 //!
 //! ```text
 //! public    PEM    `PUBLIC KEY` and `RSA PUBLIC KEY` blocks; at most 4 keys, for they have no names and each is tried
@@ -11,11 +11,9 @@
 
 use super::algorithm::Algorithm;
 use super::jwk::{self, Jwk};
-use super::key::Key;
-use super::key_set::KeySet;
+use super::key::{Key, fingerprint};
 use super::pem::{self, PemError};
 use super::strict_json::{self, JsonError};
-use aws_lc_rs::digest;
 use serde_json::Value;
 use std::fmt;
 use std::fs::File;
@@ -30,7 +28,7 @@ const MOST_NAMELESS: usize = 4;
 /// The most keys.
 const MOST: usize = 64;
 
-/// Where an issuer's keys are.
+/// The file with an issuer's keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum KeyFile {
     /// Public keys, PEM or JWKS.
@@ -63,9 +61,11 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// A file that could be used.
+/// Keys that can be used.
 pub(super) struct Usable {
-    pub(super) keys: KeySet,
+    pub(super) keys: Vec<Key>,
+    /// SHA-256 of what they were read from.
+    pub(super) digest: [u8; 32],
     /// What was left out, and algorithms without a key.
     pub(super) notes: Vec<String>,
 }
@@ -108,8 +108,25 @@ impl KeyFile {
             Self::Secret(_) => secret(&bytes).map(|key| (vec![key], Vec::new())),
         }
         .map_err(error)?;
-        Ok(Usable { keys: KeySet::new(keys, fingerprint(&bytes)), notes })
+        Ok(Usable { keys, digest: fingerprint(&bytes), notes })
     }
+}
+
+/// Reads what an issuer publishes: a JWKS, nothing else.
+///
+/// # Errors
+/// What is wrong with it, on one line.
+pub(super) fn published(bytes: &[u8], algorithms: &[Algorithm]) -> Result<Usable, String> {
+    let told = |fault: Fault| match fault.line {
+        Some(line) => format!("line {line}: {}", fault.message),
+        None => fault.message,
+    };
+    match bytes.trim_ascii_start().first() {
+        Some(b'{') => {}
+        _ => return Err("it is no JSON object, so no JWKS".to_owned()),
+    }
+    let (keys, notes) = public(bytes, algorithms).map_err(told)?;
+    Ok(Usable { keys, digest: fingerprint(bytes), notes })
 }
 
 fn content(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
@@ -129,14 +146,6 @@ fn unreadable(cause: &io::Error) -> String {
         io::ErrorKind::FileTooLarge => format!("it has more than {} KiB", LARGEST / 1024),
         _ => cause.to_string(),
     }
-}
-
-fn fingerprint(bytes: &[u8]) -> [u8; 32] {
-    let mut fingerprint = [0; 32];
-    for (to, from) in fingerprint.iter_mut().zip(digest::digest(&digest::SHA256, bytes).as_ref()) {
-        *to = *from;
-    }
-    fingerprint
 }
 
 fn secret(bytes: &[u8]) -> Result<Key, Fault> {

@@ -6,14 +6,18 @@
 
 use super::algorithm::Algorithm;
 use super::key::Key;
+use super::key_file::Usable;
 use super::refusal::{Quoted, Reason, Refusal};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The keys of one issuer as they were read at one time. Immutable; replaced as a whole.
+///
+/// Each key has an *edition*, by which what it has verified is known. No other key of this process has the same, except the
+/// very same key of the set after: so a rotation takes nothing from those whose key stays.
 pub(super) struct KeySet {
     keys: Vec<Key>,
-    /// No other set of this process has the same, so what was verified with this one is known by it.
-    edition: u64,
+    /// One for each key.
+    editions: Vec<u64>,
     /// SHA-256 of what it was read from.
     digest: [u8; 32],
 }
@@ -21,18 +25,27 @@ pub(super) struct KeySet {
 static EDITIONS: AtomicU64 = AtomicU64::new(0);
 
 impl KeySet {
-    /// A new edition.
-    pub(super) fn new(keys: Vec<Key>, digest: [u8; 32]) -> Self {
-        Self { keys, edition: EDITIONS.fetch_add(1, Ordering::Relaxed), digest }
+    /// What was read, after what was in force before.
+    pub(super) fn after(before: Option<&Self>, Usable { keys, digest, .. }: Usable) -> Self {
+        let edition = |key: &Key| {
+            let same = before.and_then(|before| before.with_editions().find(|(old, _)| old.is_same_as(key)));
+            same.map_or_else(|| EDITIONS.fetch_add(1, Ordering::Relaxed), |(_, edition)| edition)
+        };
+        Self { editions: keys.iter().map(edition).collect(), keys, digest }
     }
 
-    pub(super) fn edition(&self) -> u64 {
-        self.edition
+    fn with_editions(&self) -> impl Iterator<Item = (&Key, u64)> {
+        self.keys.iter().zip(self.editions.iter().copied())
     }
 
-    /// Whether both were read from the same bytes.
-    pub(super) fn has_digest_of(&self, other: &Self) -> bool {
-        self.digest == other.digest
+    /// Whether the key of this edition is one of them.
+    pub(super) fn has(&self, edition: u64) -> bool {
+        self.editions.contains(&edition)
+    }
+
+    /// Whether it was read from the bytes with this digest.
+    pub(super) fn is_of(&self, digest: &[u8; 32]) -> bool {
+        self.digest == *digest
     }
 
     pub(super) fn keys(&self) -> &[Key] {
@@ -40,45 +53,44 @@ impl KeySet {
     }
 
     /// The keys that may have signed a token with this header.
-    fn meant(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<Vec<&Key>, Refusal> {
+    fn meant(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<Vec<(&Key, u64)>, Refusal> {
         if let Some(kid) = kid
-            && let Some(named) = self.keys.iter().find(|key| key.id.as_deref() == Some(kid))
+            && let Some(named) = self.with_editions().find(|(key, _)| key.id.as_deref() == Some(kid))
         {
-            return match named.fits(algorithm) {
+            return match named.0.fits(algorithm) {
                 true => Ok(vec![named]),
                 false => Err(misfit(algorithm, format_args!("the key {}", Quoted(kid)))),
             };
         }
-        let nameless: Vec<_> = self.keys.iter().filter(|key| key.id.is_none()).collect();
-        let candidates = match (nameless.is_empty(), kid, self.keys.as_slice()) {
+        let nameless: Vec<_> = self.with_editions().filter(|(key, _)| key.id.is_none()).collect();
+        let candidates = match (nameless.is_empty(), kid, self.keys.len()) {
             (false, ..) => nameless,
-            (true, None, [only]) => vec![only],
+            (true, None, 1) => self.with_editions().collect(),
             (true, None, several) => {
-                let detail = format!("it has no `kid`, and the issuer has {} keys", several.len());
+                let detail = format!("it has no `kid`, and the issuer has {several} keys");
                 return Err(Refusal::new(Reason::KidMissing, detail));
             }
             (true, Some(kid), _) => {
                 return Err(Refusal::new(Reason::KidUnknown, format_args!("no key has its `kid` {}", Quoted(kid))));
             }
         };
-        let fitting: Vec<_> = candidates.into_iter().filter(|key| key.fits(algorithm)).collect();
+        let fitting: Vec<_> = candidates.into_iter().filter(|(key, _)| key.fits(algorithm)).collect();
         if fitting.is_empty() { Err(misfit(algorithm, "what the issuer has")) } else { Ok(fitting) }
     }
 
-    /// Whether one of the keys that a token means has signed it.
+    /// The edition of the key that has signed a token; one of those that the token means.
     pub(super) fn verify(
         &self,
         algorithm: Algorithm,
         kid: Option<&str>,
         signed: &[u8],
         signature: &[u8],
-    ) -> Result<(), Refusal> {
-        match self.meant(algorithm, kid)?.iter().any(|key| key.verify(algorithm, signed, signature)) {
-            true => Ok(()),
-            false => {
-                Err(Refusal::new(Reason::Signature, format_args!("its {algorithm} signature is not the issuer's")))
-            }
-        }
+    ) -> Result<u64, Refusal> {
+        let mut meant = self.meant(algorithm, kid)?.into_iter();
+        let signer = meant.find(|(key, _)| key.verify(algorithm, signed, signature));
+        signer.map(|(_, edition)| edition).ok_or_else(|| {
+            Refusal::new(Reason::Signature, format_args!("its {algorithm} signature is not the issuer's"))
+        })
     }
 }
 

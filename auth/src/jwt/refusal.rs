@@ -62,6 +62,12 @@ pub enum Reason {
     AudienceMalformed,
     /// The token is for somebody else.
     AudienceWrong,
+    /// It was made for a party that is not let in (`azp`).
+    Party,
+    /// Parties are listed, and the token does not say for which it was made.
+    PartyMissing,
+    /// It says who logged in to somebody's page, where a token for using something is due.
+    IdToken,
     /// No `exp`.
     ExpiryMissing,
     /// Too late.
@@ -92,6 +98,8 @@ pub enum Reason {
     GroupName,
     /// The issuer keeps the groups elsewhere (`_claim_names`), so those in the token are not all.
     GroupsElsewhere,
+    /// The issuer's tokens are accepted by rules, and none of them is for this one.
+    NoTrustRule,
 }
 
 impl Reason {
@@ -123,6 +131,9 @@ impl Reason {
             Self::AudienceMissing => "jwt_aud_missing",
             Self::AudienceMalformed => "jwt_aud_malformed",
             Self::AudienceWrong => "jwt_aud_wrong",
+            Self::Party => "jwt_azp",
+            Self::PartyMissing => "jwt_azp_missing",
+            Self::IdToken => "jwt_id_token",
             Self::ExpiryMissing => "jwt_exp_missing",
             Self::Expired => "jwt_expired",
             Self::NotBeforeMissing => "jwt_nbf_missing",
@@ -138,6 +149,7 @@ impl Reason {
             Self::GroupsMany => "jwt_groups_many",
             Self::GroupName => "jwt_group_name",
             Self::GroupsElsewhere => "jwt_groups_elsewhere",
+            Self::NoTrustRule => "jwt_no_trust_rule",
         }
     }
 }
@@ -173,6 +185,23 @@ impl Refusal {
     /// The alias of the issuer that the token claims to be from, if one of that name is configured.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
+    }
+}
+
+/// Why nobody stands behind a token, or not yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unproved {
+    /// It is not accepted.
+    Refused(Refusal),
+    /// Its issuer has to be asked for its keys first ([`super::Issuers::inquire`]).
+    Open,
+    /// Its issuer cannot be asked; the text is for the log.
+    Unavailable(String),
+}
+
+impl From<Refusal> for Unproved {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Metrics, place, place4};
 use crate::telemetry::label::{
     Cache, ConnectionEnd, Decision, Kind, Label, Limit, Reloaded, StatusClass, Success, Upstream,
 };
-use crate::telemetry::{cells::Counters, sources};
+use crate::telemetry::{cells::Counters, issuers, sources};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -49,7 +49,9 @@ impl Collector for Metrics {
         }
         self.encode_readings(encoder)?;
         let registered = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources::encode(encoder, &registered.as_ref().map(|read| read()).unwrap_or_default())
+        sources::encode(encoder, &registered.as_ref().map(|read| read()).unwrap_or_default())?;
+        let registered = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+        issuers::encode(encoder, &registered.as_ref().map(|read| read()).unwrap_or_default())
     }
 }
 

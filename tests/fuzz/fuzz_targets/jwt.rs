@@ -1,7 +1,7 @@
 //! A JWT: any text as it comes, and any header and claims under a right signature.
 #![no_main]
 
-use auth::{Algorithm, Issuer, IssuerSettings, Issuers, KeyFile};
+use auth::{Algorithm, Issuer, IssuerSettings, Issuers, KeyFile, KeySource};
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
@@ -20,13 +20,17 @@ fn issuers() -> &'static Issuers {
             issuer: "i".into(),
             audiences: vec!["m".into()],
             algorithms: vec![Algorithm::Hs256],
-            keys: KeyFile::Secret(path.clone()),
+            keys: KeySource::File(KeyFile::Secret(path.clone())),
+            roots: None,
+            authorized_parties: Vec::new(),
+            id_tokens: false,
             types: IssuerSettings::types_of(["JWT"]),
             leeway: Duration::ZERO,
             max_lifetime: None,
             require_nbf: false,
             subject_claim: "sub".parse().expect("a path"),
             groups_claim: "g.n".parse().expect("a path"),
+            trust: Vec::new(),
         };
         let issuer = Issuer::read(settings).expect("an issuer");
         let _ = std::fs::remove_file(path);

@@ -2,12 +2,13 @@
 
 use super::mint::{Mint, pem};
 use super::scene::{PUBLIC, settings};
-use crate::jwt::{Algorithm, Issuer, KeyFile};
+use crate::jwt::{Algorithm, Issuer, IssuerError, KeyFile};
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -18,11 +19,12 @@ fn read(secret: bool, content: &[u8], algorithms: &[Algorithm]) -> Result<(usize
     fs::write(&path, content).unwrap();
     let keys = if secret { KeyFile::Secret(path) } else { KeyFile::Public(path) };
     match Issuer::read(settings("corp", keys, algorithms.to_vec())) {
-        Ok(issuer) => Ok((issuer.key_count(), issuer.notes().to_vec())),
-        Err(error) => {
+        Ok(issuer) => Ok((issuer.key_count(Timestamp::UNIX_EPOCH), issuer.notes().to_vec())),
+        Err(IssuerError::Keys(error)) => {
             let text = error.to_string().replace(directory.path().to_str().unwrap(), "DIR");
             Err(format!("{text}; {}", error.hint().unwrap_or("no hint")))
         }
+        Err(other) => panic!("{other}"),
     }
 }
 

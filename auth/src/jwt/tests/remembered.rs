@@ -75,11 +75,17 @@ fn other_keys_end_what_was_verified_with_the_old_ones() {
     let (old, hook) = (token(NOW + 600), Mint::ours().token(Algorithm::Hs256, &claims("hook")));
     scene.verify(&old).unwrap();
     let other_issuer = scene.verify(&hook).unwrap();
-    assert!(scene.issuers.reread().iter().all(|(_, reread)| *reread == Reread::Unchanged));
+    assert!(
+        scene
+            .issuers
+            .reread(Timestamp::from_second(NOW).unwrap())
+            .iter()
+            .all(|(_, reread)| *reread == Reread::Unchanged)
+    );
     assert_eq!(scene.issuers.remembered(), 2, "unchanged files change nothing");
 
     fs::write(scene.file("corp"), Mint::theirs().jwks().to_string()).unwrap();
-    let results = scene.issuers.reread();
+    let results = scene.issuers.reread(Timestamp::from_second(NOW).unwrap());
     let replaced = results.iter().find(|(alias, _)| alias.as_str() == "corp").unwrap();
     assert!(matches!(&replaced.1, Reread::Replaced { keys: 3, notes } if notes.is_empty()), "{results:?}");
     assert_eq!(scene.verify(&old).unwrap_err().reason(), Reason::Signature);
@@ -88,7 +94,7 @@ fn other_keys_end_what_was_verified_with_the_old_ones() {
 
     // The same bytes again are another edition: nothing comes back to life by itself.
     fs::write(scene.file("corp"), Mint::ours().jwks().to_string()).unwrap();
-    scene.issuers.reread();
+    scene.issuers.reread(Timestamp::from_second(NOW).unwrap());
     assert_eq!(scene.issuers.remembered(), 1);
     assert!(scene.verify(&old).is_ok());
 }
@@ -100,12 +106,16 @@ fn a_bad_key_file_takes_nothing_away() {
     let good = token(NOW + 600);
     for bad in ["", "{\"keys\":[]}", "{", "-----BEGIN PUBLIC KEY-----\n"] {
         fs::write(scene.file("corp"), bad).unwrap();
-        let refused = scene.issuers.reread().into_iter().filter(|(_, reread)| matches!(reread, Reread::Refused(_)));
+        let refused = scene
+            .issuers
+            .reread(Timestamp::from_second(NOW).unwrap())
+            .into_iter()
+            .filter(|(_, reread)| matches!(reread, Reread::Refused(_)));
         assert_eq!(refused.count(), 1, "{bad}");
         assert!(scene.verify(&good).is_ok(), "{bad}");
     }
     fs::remove_file(scene.file("corp")).unwrap();
-    scene.issuers.reread();
+    scene.issuers.reread(Timestamp::from_second(NOW).unwrap());
     assert!(scene.verify(&token(NOW + 601)).is_ok());
 }
 

@@ -8,7 +8,7 @@
 //! | `other` | `https://other.example` | theirs, a JWKS | all but HS256 |
 
 use super::mint::Mint;
-use crate::jwt::{Algorithm, Issuer, IssuerSettings, Issuers, KeyFile, Refusal};
+use crate::jwt::{Algorithm, Issuer, IssuerSettings, Issuers, KeyFile, KeySource, Refusal, Unproved};
 use crate::principal::Principal;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -65,7 +65,10 @@ impl Scene {
     }
 
     pub(super) fn verify_at(&self, token: &str, now: i64) -> Result<Arc<Principal>, Refusal> {
-        self.issuers.verify(token, Timestamp::from_second(now).unwrap())
+        self.issuers.verify(token, Timestamp::from_second(now).unwrap()).map_err(|unproved| match unproved {
+            Unproved::Refused(refusal) => refusal,
+            other => panic!("{other:?}: the keys are all in files"),
+        })
     }
 }
 
@@ -75,13 +78,17 @@ pub(super) fn settings(alias: &str, keys: KeyFile, algorithms: Vec<Algorithm>) -
         issuer: format!("https://{alias}.example"),
         audiences: vec!["modgate".into(), "https://modules.example".into()],
         algorithms,
-        keys,
+        keys: KeySource::File(keys),
+        roots: None,
+        authorized_parties: Vec::new(),
+        id_tokens: false,
         types: IssuerSettings::types_of(["JWT", "at+jwt"]),
         leeway: Duration::from_secs(60),
         max_lifetime: None,
         require_nbf: true,
         subject_claim: "sub".parse().unwrap(),
         groups_claim: "groups".parse().unwrap(),
+        trust: Vec::new(),
     }
 }
 
