@@ -46,6 +46,7 @@ mod hostile;
 mod http2;
 mod integrity;
 mod issuer;
+mod issuer_keys;
 mod journal_crash;
 mod jwt;
 mod jwt_oracle;

@@ -1,0 +1,216 @@
+//! Keys that an issuer publishes, at the built gateway and with a real issuer: found by discovery, rotated under load, and
+//! missed while the issuer is down.
+
+use crate::{
+    gateway::{Gateway, await_that},
+    go_client::GoClient,
+    issuer::Issuer,
+    upstream::Upstream,
+};
+use serde_json::{Value, json};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    process::Command,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+const LIST: &str = "/example.test/lib/@v/list";
+
+/// The table of the configuration; with more lines.
+fn config(issuer: &Issuer, more: &str) -> String {
+    format!(
+        "[[issuer]]\nname = \"corp\"\nissuer = \"{}\"\ndiscovery = true\naudience = [\"modgate\"]\n\
+         algorithms = [\"RS256\"]\nrequire_nbf = false\n{more}",
+        issuer.url()
+    )
+}
+
+fn upstream() -> Upstream {
+    let upstream = Upstream::start();
+    upstream.module("example.test/lib", "v1.0.0");
+    upstream
+}
+
+/// Status and whole answer of a request with a JWT as Bearer.
+fn ask(gateway: &Gateway, token: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", gateway.port())).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let head = format!(
+        "GET {LIST} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n",
+        gateway.port()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.unwrap_or_else(|| panic!("no answer: {answer:?}")), answer)
+}
+
+fn admin(gateway: &Gateway, path: &str) -> String {
+    let output = Command::new("curl").args(["-s", &format!("{}{path}", gateway.admin_url())]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn acts(gateway: &Gateway, name: &str) -> Vec<String> {
+    let records = gateway.records().into_iter().filter(|record| record["act"] == name);
+    records.map(|record| record["detail"].as_str().unwrap().to_owned()).collect()
+}
+
+fn await_keys(gateway: &Gateway) {
+    await_that("the keys", || admin(gateway, "/readyz").contains("\"fresh\""));
+}
+
+#[test]
+fn a_developer_downloads_with_a_jwt_of_a_discovered_issuer() {
+    let (upstream, issuer) = (upstream(), Issuer::start());
+    let gateway = Gateway::tls().upstream(&upstream.url()).config(&config(&issuer, "")).start();
+    GoClient::of(&gateway, Some(&issuer.access_token())).ok(&["get", "example.test/lib@v1.0.0"]);
+    let records = gateway.records();
+    let zip = records.iter().find(|record| record["target"] == "zip" && record["kind"] == "answered").unwrap();
+    assert_eq!((&zip["subject"], &zip["method"]), (&json!("user:corp/ci"), &json!("jwt")));
+    assert_eq!(zip["groups"], json!(["group:corp/eng/ci"]));
+    assert_eq!(acts(&gateway, "keys.replaced"), ["corp: 1 key in force"]);
+    assert_eq!((issuer.count("discovery"), issuer.count("jwks")), (1, 1));
+}
+
+/// INVARIANT: a rotation loses no request, and costs the issuer one fetch however many tokens come.
+#[test]
+fn keys_rotate_twice_under_load_without_a_lost_request() {
+    const A_SECOND: usize = 60;
+    let (upstream, issuer) = (upstream(), Issuer::start());
+    let gateway = Gateway::plain().upstream(&upstream.url()).config(&config(&issuer, "keys_pause = \"1s\"\n")).start();
+    await_keys(&gateway);
+    let tokens = Mutex::new(vec![issuer.access_token()]);
+    let (stop, asked, lost) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let begun = Instant::now();
+    let fetched = thread::scope(|scope| {
+        for worker in 0..8 {
+            let (gateway, tokens, stop, asked, lost) = (&gateway, &tokens, &stop, &asked, &lost);
+            scope.spawn(move || {
+                let every = Duration::from_secs(8) / A_SECOND as u32;
+                for turn in 1_u32.. {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let known = tokens.lock().unwrap().clone();
+                    // Half of them go on with what they have, half with the newest.
+                    let token = if worker % 2 == 0 { known.last() } else { known.iter().rev().nth(1).or(known.last()) };
+                    let (status, answer) = ask(gateway, token.unwrap());
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    if status != 200 {
+                        lost.lock().unwrap().push(answer);
+                    }
+                    thread::park_timeout((begun + every * turn).saturating_duration_since(Instant::now()));
+                }
+            });
+        }
+        let reach = |count: usize| {
+            let from = asked.load(Ordering::Relaxed);
+            await_that("requests", || asked.load(Ordering::Relaxed) >= from + count);
+        };
+        let mut fetched = vec![issuer.count("jwks")];
+        for _ in 0..2 {
+            reach(A_SECOND);
+            issuer.rotate(true);
+            let new = issuer.access_token();
+            tokens.lock().unwrap().push(new);
+            // Seconds more than the pause between two fetches.
+            reach(3 * A_SECOND);
+            fetched.push(issuer.count("jwks"));
+        }
+        stop.store(true, Ordering::Relaxed);
+        fetched
+    });
+    let rate = asked.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64();
+    assert!(lost.lock().unwrap().is_empty(), "{:?}", lost.lock().unwrap());
+    assert_eq!(fetched, [1, 2, 3], "one fetch at the start and one for each rotation");
+    assert!(rate >= 50.0, "{rate} requests a second");
+    assert_eq!(acts(&gateway, "keys.replaced").len(), 3);
+}
+
+/// INVARIANT: an issuer that is down is 503 for those whom only it could vouch for, and changes nothing for the others.
+#[test]
+fn while_an_issuer_is_down_known_keys_go_on_and_unknown_ones_are_told_so() {
+    let (upstream, issuer) = (upstream(), Issuer::start());
+    let gateway = Gateway::plain().upstream(&upstream.url()).config(&config(&issuer, "keys_pause = \"1s\"\n")).start();
+    await_keys(&gateway);
+    let (known, fresh) = (issuer.access_token(), issuer.access_token());
+    assert_eq!(ask(&gateway, &known).0, 200);
+    issuer.rotate(true);
+    let unknown = issuer.access_token();
+    issuer.control("down", &json!({"down": true}));
+
+    let asked = upstream.asked().len();
+    for _ in 0..3 {
+        let (status, answer) = ask(&gateway, &unknown);
+        assert_eq!(status, 503, "{answer}");
+        assert!(answer.contains("whoever could verify this credential cannot be reached; try again"), "{answer}");
+    }
+    assert_eq!(upstream.asked().len(), asked, "nothing was fetched for them");
+    assert_eq!((ask(&gateway, &known).0, ask(&gateway, &fresh).0), (200, 200), "remembered, and verified now");
+    let ready = admin(&gateway, "/readyz");
+    assert!(ready.contains(r#""degraded":true"#) && ready.contains(r#""ready":true"#), "{ready}");
+    assert!(ready.contains(r#"{"list":"issuer","source":"corp","state":"stale"}"#), "{ready}");
+    let metrics = admin(&gateway, "/metrics");
+    assert!(metrics.contains("modgate_issuer_keys_failing{issuer=\"corp\"} 1"), "{metrics}");
+    assert!(metrics.contains("modgate_issuer_keys{issuer=\"corp\"} 1"), "{metrics}");
+    let unreachable = acts(&gateway, "keys.unreachable");
+    assert!(unreachable.len() == 1 && unreachable[0].contains("answers with the status 503"), "{unreachable:?}");
+
+    issuer.control("down", &json!({"down": false}));
+    await_that("the new key", || ask(&gateway, &unknown).0 == 200);
+    assert!(admin(&gateway, "/readyz").contains(r#""degraded":false"#));
+    assert_eq!(acts(&gateway, "keys.unreachable").len(), 1, "an outage is recorded once");
+}
+
+#[test]
+fn a_start_does_not_wait_for_an_issuer() {
+    let (upstream, issuer) = (upstream(), Issuer::start());
+    let token = issuer.access_token();
+    issuer.control("down", &json!({"down": true}));
+    let gateway = Gateway::plain().upstream(&upstream.url()).config(&config(&issuer, "keys_pause = \"1s\"\n")).start();
+    let (status, answer) = ask(&gateway, &token);
+    assert_eq!(status, 503, "{answer}");
+    let issued = gateway.token("alice", &[]);
+    assert_eq!(ask(&gateway, &issued).0, 200, "others are not concerned");
+    assert!(admin(&gateway, "/readyz").contains(r#"{"list":"issuer","source":"corp","state":"missing"}"#));
+    issuer.control("down", &json!({"down": false}));
+    await_that("the keys", || ask(&gateway, &token).0 == 200);
+}
+
+/// A workload is who its rule says, with what the audit wants to know of it; and nobody where no rule is for it.
+#[test]
+fn a_workload_is_trusted_by_its_rule_and_not_without() {
+    let (upstream, issuer) = (upstream(), Issuer::start());
+    let rule = |groups: &str| {
+        format!(
+            "[[issuer.trust]]\nname = \"deploy\"\nsubject = \"ci:corp/{{client_id}}\"\n{groups}\
+             claims = {{ client_id = \"ci\", scope = \"a*\" }}\nrecord = [\"client_id\", \"jti\"]\nlifetime = \"15m\"\n"
+        )
+    };
+    let policy = "g, group:corp/deploy, role:deployer\np, role:deployer, example.test/lib, *, read, allow, -, -\n";
+    let gateway = Gateway::plain().policy(policy).upstream(&upstream.url());
+    let gateway = gateway.config(&config(&issuer, &rule("groups = [\"deploy\"]\n"))).start();
+    await_keys(&gateway);
+    assert_eq!(ask(&gateway, &issuer.access_token()).0, 200);
+    let records = gateway.records();
+    let record = records.iter().find(|record| record["kind"] == "answered").unwrap();
+    assert_eq!((&record["subject"], &record["groups"]), (&json!("ci:corp/ci"), &json!(["group:corp/deploy"])));
+    assert_eq!((&record["claims"]["rule"], &record["claims"]["client_id"]), (&json!("deploy"), &json!("ci")));
+    assert_eq!(record["claims"]["jti"], record["token"]);
+
+    let asked = upstream.asked().len();
+    let other = config(&issuer, &rule("").replace("client_id = \"ci\"", "client_id = \"cd\""));
+    let gateway = Gateway::plain().upstream(&upstream.url()).config(&other).start();
+    await_keys(&gateway);
+    assert_eq!(ask(&gateway, &issuer.access_token()).0, 401);
+    let refused: Vec<Value> = gateway.records().into_iter().filter(|record| record["kind"] == "answered").collect();
+    assert_eq!((&refused[0]["reason"], &refused[0]["subject"]), (&json!("jwt_no_trust_rule"), &json!("anonymous")));
+    assert_eq!(upstream.asked().len(), asked, "nothing was fetched for it");
+}
