@@ -1,7 +1,8 @@
 //! The integration tests, as one binary: linking is what takes the time.
 //!
 //! * `walk`, `answers`, `outages`, `faults`, `hostile`, `integrity`, `vouching`, `withheld`, `full_disk`, `crowd`, `probes`,
-//!   `http2`, `limits`, `bad_input`, `jwt`, `client_certificates`, `visits`, `gateway_*`: the built command against an upstream of the tests' own.
+//!   `http2`, `limits`, `bad_input`, `jwt`, `directory`, `client_certificates`, `visits`, `gateway_*`: the built command against
+//!   an upstream of the tests' own.
 //! * `try_cli`: `modgate try` on a developer's machine of the tests' own.
 //! * `go_scripts`: the Go project's own module scripts behind it; `live`: public modules.
 //! * `forward`: the built command in forward mode, before a store without any authentication.
@@ -11,8 +12,8 @@
 //! * `journal_crash`, `store_crash`, `gateway_crash`: kill -9, then everything is looked at again; so does `audit_index`,
 //!   beside all else about the index.
 //!
-//! What tests share: `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind`, `issuer` (running processes),
-//! `web_client`, `oracle_process`, `zip_forge`, `dice`.
+//! What tests share: `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind`, `issuer`,
+//! `directory_server` (running processes), `web_client`, `oracle_process`, `zip_forge`, `dice`.
 
 #![expect(
     clippy::unwrap_used,
@@ -33,6 +34,8 @@ mod client_certificates;
 mod crowd;
 mod curl;
 mod dice;
+mod directory;
+mod directory_server;
 mod faults;
 mod forward;
 mod full_disk;

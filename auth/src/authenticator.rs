@@ -1,9 +1,8 @@
 //! Asks the one authenticator that a credential's shape has chosen.
 //!
 //! INVARIANT: no answer leads to another authenticator. A rejected credential is rejected (401); one whose judge cannot
-//! be reached is unavailable (503, never 401: a client that is told 401 throws its credential away). Directory passwords
-//! have their seat here; until a directory can be configured they are rejected, with a text that says so, as are JWTs
-//! where no issuer is configured.
+//! be reached is unavailable (503, never 401: a client that is told 401 throws its credential away). Where no directory is
+//! configured, passwords are rejected with a text that says so, as are JWTs where no issuer is.
 
 use std::sync::Arc;
 
@@ -103,6 +102,14 @@ impl Authenticator {
                 asked.await.unwrap_or_else(|_| Outcome::Unavailable("asking the issuer panicked".to_owned()))
             }
             _ => self.authenticate(presented, Effort::Full, now),
+        }
+    }
+
+    /// A keyed hash of the login of a directory password, for the record of one that was not accepted.
+    pub fn login_hash(&self, presented: &Presented<'_>) -> Option<String> {
+        match (presented, &self.directory) {
+            (Presented::Password { login, .. }, Some(directory)) => Some(directory.login_hash(login)),
+            _ => None,
         }
     }
 

@@ -10,6 +10,9 @@
 //!    which is a SQLite file that `modgate token` edits while the server runs.
 //! 4. JWTs are judged by the [`Issuers`] that are configured, each with its keys ([`jwt`]). What was verified is remembered
 //!    for a while by a keyed hash ([`memory`]).
+//! 5. A login and a password are the [`Directory`]'s to judge (LDAP). What was right is remembered in the same way; for anything
+//!    else a server must be asked, which [`Authenticator::inquire`] does. Failures at one account are slowed down
+//!    before that ([`throttle`]).
 //!
 //! 5. Client certificates were verified by the server's TLS; [`Certified`] is whose they are. They count where no credential
 //!    was sent.
@@ -30,13 +33,17 @@ mod memory;
 mod name;
 mod principal;
 mod rejection;
+mod throttle;
 mod token;
 mod tokens;
 
 pub use authenticator::{Authenticator, Effort, Outcome};
 pub use certificate::{CertificateError, Certified, NamePart, UnknownNamePart};
 pub use credential::{Malformed, Presented, Scratch, presented};
-pub use directory::Directory;
+pub use directory::{
+    Account, Directory, DirectorySettings, DnTemplate, FilterTemplate, Finding, GroupSettings, GroupsBy, LdapRefusal,
+    LookUpError, LookedUp, Roots, RootsError, ServerUrl, ServerUrlError, TemplateError, Way, is_attribute,
+};
 pub use fetch::{FetchError, Fetched, Fetcher, is_confidential};
 pub use issued::{Grant, Issued, Kind, Standing, Validity};
 pub use jwt::{

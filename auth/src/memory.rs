@@ -69,12 +69,22 @@ impl Memory {
 
     /// What a credential is remembered under.
     pub(crate) fn digest(&self, credential: &str) -> Digest {
-        let tag = hmac::sign(&self.key, credential.as_bytes());
-        let mut digest = Digest::default();
-        for (to, from) in digest.iter_mut().zip(tag.as_ref()) {
-            *to = *from;
-        }
-        digest
+        taken(&hmac::sign(&self.key, credential.as_bytes()))
+    }
+
+    /// What a credential of several parts is remembered under.
+    pub(crate) fn digest_of(&self, parts: &[&[u8]]) -> Digest {
+        keyed_hash(&self.key, parts)
+    }
+
+    /// What is remembered, whether good at this moment or not.
+    pub(crate) fn look(&self, digest: &Digest) -> Option<Remembered> {
+        self.cache.get(digest)
+    }
+
+    /// Forgets one credential.
+    pub(crate) fn forget_one(&self, digest: &Digest) {
+        self.cache.remove(digest);
     }
 
     /// What is remembered and good at this moment. `in_force` is told who verified it and with which edition.
@@ -104,6 +114,24 @@ impl Memory {
     pub(crate) fn count(&self) -> usize {
         self.cache.len()
     }
+}
+
+/// The keyed hash of several parts, which no other parts have, however they are joined. Does not allocate.
+pub(crate) fn keyed_hash(key: &hmac::Key, parts: &[&[u8]]) -> Digest {
+    let mut context = hmac::Context::with_key(key);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    taken(&context.sign())
+}
+
+fn taken(tag: &hmac::Tag) -> Digest {
+    let mut digest = Digest::default();
+    for (to, from) in digest.iter_mut().zip(tag.as_ref()) {
+        *to = *from;
+    }
+    digest
 }
 
 #[cfg(test)]

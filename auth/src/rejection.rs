@@ -2,12 +2,14 @@
 //!
 //! INVARIANT: whoever does not hold a token's secret learns nothing about it. An id that was never issued and a
 //! wrong secret for one that was give the same text; expiry and revocation are told only to the holder. A JWT that is
-//! not accepted gives one text whatever is wrong with it: which check failed is worth a lot to whoever forges one.
+//! not accepted gives one text whatever is wrong with it: which check failed is worth a lot to whoever forges one. So does
+//! a directory's account that does not exist, and a wrong password of one that does.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::certificate::CertificateError;
+use crate::directory::LdapRefusal;
 use crate::jwt::Refusal;
 use crate::token::{TokenError, TokenId};
 
@@ -39,6 +41,8 @@ pub enum Rejection {
     Jwt(Refusal),
     /// A client certificate that names nobody, or that the connection has outlived.
     Certificate(CertificateError),
+    /// A login and a password that the directory does not accept.
+    Ldap(LdapRefusal),
     /// Nobody looked at it: whoever sent it failed too often of late.
     NotJudged,
     /// A JWT, and no issuer of such is configured.
@@ -62,6 +66,7 @@ impl Rejection {
                 "the JWT is not accepted here\nget a new one, and send it as the password in .netrc or as Bearer".to_owned()
             }
             Self::Certificate(error) => format!("{error}\nuse another certificate, or send a token (mg_…)"),
+            Self::Ldap(refusal) => refusal.outside(),
             Self::NotJudged => "too many requests without a good credential came from this address\ncome back in a minute".to_owned(),
             Self::NoIssuer => "no issuer of JWTs is configured here\nsend a token (mg_…) instead".to_owned(),
             Self::NoDirectory => {
@@ -81,6 +86,7 @@ impl Rejection {
             Self::Revoked { id, at } => format!("token `{id}` was revoked at {at}"),
             Self::Jwt(refusal) => refusal.to_string(),
             Self::Certificate(error) => error.to_string(),
+            Self::Ldap(refusal) => refusal.to_string(),
             Self::NotJudged => "its sender failed too often to be looked at".to_owned(),
             Self::NoIssuer => "a JWT was sent and no issuer is configured".to_owned(),
             Self::NoDirectory => "a password was sent and no directory is configured".to_owned(),
@@ -98,6 +104,7 @@ impl Rejection {
             Self::Revoked { .. } => "token_revoked",
             Self::Jwt(refusal) => refusal.reason().code(),
             Self::Certificate(error) => error.code(),
+            Self::Ldap(refusal) => refusal.code(),
             Self::NotJudged => "not_judged",
             Self::NoIssuer => "no_issuer",
             Self::NoDirectory => "no_directory",
@@ -119,6 +126,7 @@ impl Rejection {
             | Self::WrongSecret(_)
             | Self::Jwt(_)
             | Self::Certificate(_)
+            | Self::Ldap(_)
             | Self::NotJudged
             | Self::NoIssuer
             | Self::NoDirectory => None,

@@ -51,6 +51,9 @@ pub struct Entry {
     /// Why the credential was not accepted.
     #[serde(default)]
     pub reason: String,
+    /// A keyed hash of a login that was not verified.
+    #[serde(default)]
+    pub login: String,
     /// Who connected.
     pub peer: Option<SocketAddr>,
     /// The client behind trusted proxies.

@@ -132,6 +132,8 @@ pub struct Record<'a> {
     pub claims: &'a [(&'a str, &'a str)],
     /// Why a credential was not accepted: a code.
     pub reason: Option<&'a str>,
+    /// A short keyed hash of a login that was not verified; never the login.
+    pub login: Option<&'a str>,
     /// Who connected.
     pub peer: Option<SocketAddr>,
     /// The client behind trusted proxies; the peer's address where there are none.
@@ -173,6 +175,7 @@ impl<'a> Record<'a> {
             token: None,
             claims: &[],
             reason: None,
+            login: None,
             peer: None,
             client: None,
             target: None,
@@ -223,6 +226,7 @@ impl<'a> Record<'a> {
         optional(out, b",\"token\":", self.token);
         self.encode_claims(out);
         optional(out, b",\"reason\":", self.reason);
+        optional(out, b",\"login\":", self.login);
         if let Some(peer) = self.peer {
             out.extend_from_slice(b",\"peer\":\"");
             socket(out, peer);

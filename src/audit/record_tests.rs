@@ -76,6 +76,7 @@ impl Made {
             token: Some(token),
             claims: &[(token, trace), ("run_id", method)],
             reason: Some(label),
+            login: Some(source),
             peer: self.peer,
             client: self.client,
             target: Some(Target {
@@ -127,6 +128,7 @@ proptest! {
         let groups: Vec<String> = made.groups.iter().map(ToString::to_string).collect();
         prop_assert_eq!(&entry.groups, &groups);
         prop_assert_eq!([&entry.reason, &entry.path], [&made.texts[6], &made.texts[14]]);
+        prop_assert_eq!(&entry.login, &made.texts[14]);
         prop_assert_eq!(entry.claims.get("run_id"), Some(&made.texts[3]));
         prop_assert_eq!(&entry.roles, &groups);
         prop_assert_eq!(&entry.warnings, &groups);

@@ -8,7 +8,7 @@ use crate::config::{self, ConfigError, Loaded, Mode, Place, Problem, Settings};
 use crate::pipeline::{Flaw, Plan};
 use crate::policy::Policy;
 use crate::source::Environment;
-use auth::{Issuer, KeySource, KeysAt, Published};
+use auth::{DirectorySettings, Finding, GroupsBy, Issuer, KeySource, KeysAt, Published};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt;
@@ -88,6 +88,8 @@ struct InForce {
     checksum: (Vec<String>, String),
     /// Alias, `iss`, algorithms and the keys of each issuer.
     issuers: Vec<(String, String, String, Keys)>,
+    /// The servers of the directory, how people are found there, and how their groups are.
+    directory: Option<(Vec<String>, String, String)>,
     /// How many rules the policy has, and its digest.
     policy: (usize, String),
     /// Whose limit, and what it is.
@@ -138,6 +140,7 @@ impl InForce {
                 if by_go { plan.databases_origin.clone() } else { "the configuration".to_owned() },
             ),
             issuers: plan.issuers.iter().map(issuer).collect(),
+            directory: plan.directory.as_ref().map(|(settings, _)| directory(settings)),
             policy: (plan.policy.rules().len(), plan.policy.digest().to_owned()),
             limits: loaded.settings.limits.described(),
         }
@@ -166,6 +169,9 @@ impl InForce {
                 .iter()
                 .map(|(alias, iss, algorithms, keys)| format!("issuer: {alias} is {iss}, {algorithms}, {keys}")),
         );
+        lines.extend(self.directory.iter().map(|(servers, people, groups)| {
+            format!("directory: {}, people by {people}, groups by {groups}", servers.join(", then "))
+        }));
         let (rules, digest) = &self.policy;
         let rules = if *rules == 1 { "1 rule".to_owned() } else { format!("{rules} rules") };
         lines.push(format!("policy: {rules}, digest {digest}"));
@@ -185,6 +191,9 @@ impl InForce {
             "sources": private.collect::<Vec<_>>(),
             "checksum": { "databases": self.checksum.0, "origin": self.checksum.1 },
             "issuers": issuers.collect::<Vec<_>>(),
+            "directory": self.directory.as_ref().map(|(servers, people, groups)| {
+                json!({ "servers": servers, "people": people, "groups": groups })
+            }),
             "policy": { "rules": self.policy.0, "digest": self.policy.1 },
             "limits": self.limits.iter().map(|(whose, rate)| (whose.clone(), json!(rate))).collect::<serde_json::Map<_, _>>(),
         })
@@ -225,6 +234,19 @@ fn issuer(issuer: &Issuer) -> (String, String, String, Keys) {
         KeySource::Published(Published { at: KeysAt::Url(url), .. }) => Keys::Published(format!("at {url}")),
     };
     (settings.alias.to_string(), settings.issuer.clone(), algorithms.join(", "), keys)
+}
+
+fn directory(settings: &DirectorySettings) -> (Vec<String>, String, String) {
+    let people = match &settings.finding {
+        Finding::Search { base, filter } => format!("{} below {base}", filter.as_str()),
+        Finding::Template(template) => template.as_str().to_owned(),
+    };
+    let groups = match &settings.groups.by {
+        GroupsBy::Nothing => "nothing, there are none".to_owned(),
+        GroupsBy::Attribute(attribute) => attribute.clone(),
+        GroupsBy::Search { base, filter } => format!("{} below {base}", filter.as_str()),
+    };
+    (settings.servers.iter().map(ToString::to_string).collect(), people, groups)
 }
 
 fn print_text(args: &Args, loaded: Option<&Loaded>, found: &Findings) -> io::Result<()> {

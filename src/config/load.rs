@@ -1,5 +1,6 @@
 //! Reading the configuration: the list of keys with their defaults and bounds, and what must hold between them.
 
+use super::directory::directory;
 use super::environment;
 use super::forward::{check_upstream, forward};
 use super::issuers::issuers;
@@ -131,6 +132,7 @@ fn settings(mut root: Section<'_, '_>, environment: &BTreeMap<String, String>, f
         listen(root.section("listen"), &Around { tls: tls.is_some(), first_run, public_url: public_url.is_some() });
     let admin = admin(root.section("admin"));
     let issuers = issuers(root.sections("issuer").unwrap_or_default());
+    let directory = directory(root.section("ldap"));
     let policy = policy(root.section("policy"), under("policies"));
     let mode = forward(mode, root.section("forward"));
     let upstream = upstream(root.section("upstream"));
@@ -156,6 +158,7 @@ fn settings(mut root: Section<'_, '_>, environment: &BTreeMap<String, String>, f
         tls,
         admin,
         issuers,
+        directory,
         policy,
         upstream,
         sources,

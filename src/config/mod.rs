@@ -14,6 +14,7 @@
 //! Secrets are never in the file nor in the environment, only in files that it names; [`Secret`] has no text form.
 //! `deploy/modgate.example.toml` documents every key, and a test loads it.
 
+mod directory;
 mod environment;
 mod failures;
 mod forward;

@@ -281,6 +281,11 @@ impl<'a, 'i> Section<'a, 'i> {
         Some(sections)
     }
 
+    /// Whether it is written nowhere.
+    pub(super) fn is_absent(&self) -> bool {
+        self.place == Place::Default
+    }
+
     /// Warns of every key that is written in the file, because none of them does anything; `why` completes the sentence.
     /// To be called before any is read.
     pub(super) fn without_effect(&self, why: &str) {

@@ -3,7 +3,7 @@
 use super::Secret;
 use crate::telemetry::log;
 use crate::{forward, limit};
-use auth::{IssuerSettings, NamePart};
+use auth::{DirectorySettings, IssuerSettings, NamePart};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,6 +31,8 @@ pub struct Settings {
     pub admin: Admin,
     /// Whose JWTs are believed.
     pub issuers: Vec<IssuerSettings>,
+    /// Whose passwords are accepted; `None`: none are.
+    pub directory: Option<DirectorySettings>,
     /// The policy.
     pub policy: Policy,
     /// Where public modules come from.

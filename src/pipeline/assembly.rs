@@ -100,13 +100,14 @@ pub fn databases_path(settings: &Settings) -> PathBuf {
 
 /// Opens all parts. Blocking.
 pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result<Assembled, AssemblyError> {
-    let Plan { policy, issuers, databases, sources, .. } = plan;
+    let Plan { policy, issuers, directory, databases, sources, .. } = plan;
     around.metrics.policy_in_force(policy.digest());
     let metrics = Arc::clone(&around.metrics);
     sources.observe(Box::new(move |error| metrics.upstream(upstream_result(error))));
     let sources = Arc::new(sources);
     let tokens = Arc::new(Tokens::over(Ledger::open_or_create(&tokens_path(settings))?)?);
     let issuers = Arc::new(Issuers::new(issuers, &around.memory_key));
+    let people = directory.map(|(settings, roots)| Arc::new(auth::Directory::new(settings, roots, &around.memory_key)));
 
     let segment = audit::Settings { segment_size: settings.audit.segment, ..audit::Settings::default() };
     let (journal, repairs) = Journal::open(&settings.audit.dir, segment, (around.clock)())?;
@@ -133,7 +134,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         },
         public_url,
         contact: settings.contact.clone(),
-        authenticator: Arc::new(Authenticator::new(Arc::clone(&tokens), Arc::clone(&issuers), None)),
+        authenticator: Arc::new(Authenticator::new(Arc::clone(&tokens), Arc::clone(&issuers), people)),
         certificate_name: settings.tls.as_ref().map_or(NamePart::CommonName, |tls| tls.client_name),
         background: around.background.clone(),
         lookout: Lookout::default(),

@@ -34,6 +34,9 @@ impl Gateway {
             (Ok(Presented::Nothing), Some(certified)) => Ok(by_certificate(certified, trail.received)),
             _ => shown.as_ref().map(|shown| self.authenticator.authenticate(shown, effort, trail.received)),
         };
+        if let (Ok(shown), Ok(Outcome::Open | Outcome::Rejected(_))) = (&shown, &outcome) {
+            trail.login = self.authenticator.login_hash(shown);
+        }
         // Whoever fails pays before anybody is asked about it, and what was good after all is taken back.
         let failure = self.charge_if_failed(&outcome, trail)?;
         if let (Ok(shown), Ok(Outcome::Rejected(rejection))) = (&shown, &outcome)
@@ -49,6 +52,7 @@ impl Gateway {
         let error = match outcome {
             Ok(Outcome::Authenticated(principal)) => {
                 failure.take_back();
+                trail.login = None;
                 return Ok(StandIn::of(self.stand_in.as_ref(), principal));
             }
             Ok(Outcome::Rejected(rejection)) => {

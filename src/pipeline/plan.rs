@@ -13,7 +13,7 @@ use crate::{
     policy::{Policy, PolicyErrors},
     source::{self, Environment, PrivateSource, SettingsError, SourceSettings, Sources, go_setting},
 };
-use auth::{Issuer, IssuerError, KeyFile, KeySource, KeysAt, Published};
+use auth::{Directory, DirectorySettings, Issuer, IssuerError, KeyFile, KeySource, KeysAt, Published, Roots};
 use std::{fmt, fs};
 
 /// What the gateway will be made of.
@@ -22,6 +22,8 @@ pub struct Plan {
     pub policy: Policy,
     /// Whose JWTs are believed, with their keys.
     pub issuers: Vec<Issuer>,
+    /// Whose passwords are accepted, and by which certificates its servers are known.
+    pub directory: Option<(DirectorySettings, Roots)>,
     /// What vouches for public modules.
     pub databases: Vec<Database>,
     /// Who named them.
@@ -71,17 +73,18 @@ impl Plan {
         let mut flaws = Vec::new();
         let policy = policy.map_err(|errors| flaws.extend(policy_flaws(settings, errors)));
         let issuers = issuers(settings).map_err(|found| flaws.extend(found));
+        let directory = directory(settings).map_err(|found| flaws.extend(found));
         let databases = databases(&settings.checksum, environment).map_err(|found| flaws.extend(found));
         let sources = sources(settings, environment, run).map_err(|found| flaws.extend(found));
-        let (Ok(policy), Ok(issuers), Ok((databases, databases_origin)), Ok(sources)) =
-            (policy, issuers, databases, sources)
+        let (Ok(policy), Ok(issuers), Ok(directory), Ok((databases, databases_origin)), Ok(sources)) =
+            (policy, issuers, directory, databases, sources)
         else {
             return Err(flaws);
         };
         let ignored = sources.summary().warnings.iter().map(|warning| Flaw::at("upstream.list", warning));
         let warnings = ignored.chain(uncovered(settings, &policy)).chain(unused_keys(&issuers));
         let warnings = warnings.chain(roles_of_nobody(settings, &policy)).collect();
-        Ok(Self { policy, issuers, databases, databases_origin, sources, warnings })
+        Ok(Self { policy, issuers, directory, databases, databases_origin, sources, warnings })
     }
 
     /// The policy that the settings name.
@@ -141,6 +144,24 @@ fn key_of(number: usize, keys: &KeySource) -> String {
         KeySource::Published(Published { at: KeysAt::Url(_), .. }) => "keys_url",
     };
     format!("issuer.{number}.{key}")
+}
+
+/// Reads the certificates of the directory, and looks at the password of the account that searches. Nobody is asked.
+fn directory(settings: &Settings) -> Result<Option<(DirectorySettings, Roots)>, Vec<Flaw>> {
+    let Some(directory) = &settings.directory else { return Ok(None) };
+    let mut flaws = Vec::new();
+    if let Some(account) = &directory.account
+        && let Err(error) = Directory::check_password_file(&account.password_file)
+    {
+        let message = format!("`{}`: {error}", account.password_file.display());
+        flaws.push(Flaw::at("ldap.bind_password_file", message));
+    }
+    match Roots::read(directory.roots.as_deref()) {
+        Ok(roots) if flaws.is_empty() => return Ok(Some((directory.clone(), roots))),
+        Ok(_) => {}
+        Err(error) => flaws.push(Flaw::at("ldap.roots", error)),
+    }
+    Err(flaws)
 }
 
 /// The databases by the settings, or by GOSUMDB as the `go` command would resolve it; and who named them.

@@ -32,6 +32,8 @@ pub(super) struct Trail {
     pub(super) token: Option<String>,
     /// The code of why a credential was not accepted.
     pub(super) rejected: Option<&'static str>,
+    /// A keyed hash of a login that was not verified.
+    pub(super) login: Option<String>,
     pub(super) ruling: Ruling,
     pub(super) toll: Toll,
     /// Whether the answer has a record of its own: always, but for refusals among very many (`shape.rs`).
@@ -97,6 +99,7 @@ impl Trail {
             principal,
             token: None,
             rejected: None,
+            login: None,
             ruling: Ruling::default(),
             toll: Toll::None,
             recorded: true,
@@ -154,6 +157,7 @@ impl Trail {
             token: self.principal.token_id.as_deref().or(self.token.as_deref()),
             claims: &claims,
             reason: self.rejected,
+            login: self.login.as_deref(),
             peer: Some(self.peer),
             client: self.caller.map(|caller| caller.client),
             target: target.map(|target| parts(target, self.method.as_str())).or(page),
