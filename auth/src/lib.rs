@@ -23,8 +23,11 @@
 
 mod authenticator;
 mod certificate;
+mod codes;
 mod credential;
+mod device;
 mod directory;
+mod family;
 mod fetch;
 mod issued;
 mod jwt;
@@ -39,11 +42,14 @@ mod tokens;
 
 pub use authenticator::{Authenticator, Effort, Outcome};
 pub use certificate::{CertificateError, Certified, NamePart, UnknownNamePart};
+pub use codes::{CODE_BYTES, Challenge, ChallengeError, CodeError, Codes, Loopback, LoopbackError};
 pub use credential::{Malformed, Presented, Scratch, presented};
+pub use device::{Approved, Begun, DEVICE_BYTES, DeviceError, Devices, Pending, PollError, UserCode};
 pub use directory::{
     Account, Directory, DirectorySettings, DnTemplate, FilterTemplate, Finding, GroupSettings, GroupsBy, LdapRefusal,
     LookUpError, LookedUp, Roots, RootsError, ServerUrl, ServerUrlError, TemplateError, Way, is_attribute,
 };
+pub use family::{FAMILY_BYTES, Family};
 pub use fetch::{FetchError, Fetched, Fetcher, is_confidential};
 pub use issued::{Grant, Issued, Kind, Standing, Validity};
 pub use jwt::{

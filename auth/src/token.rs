@@ -123,6 +123,12 @@ pub enum TokenError {
 pub struct TokenId([u8; ID]);
 
 impl TokenId {
+    /// An id of random bytes. The same bytes give the same one.
+    pub(crate) fn mint(random: &[u8; 16]) -> Self {
+        // 128 bits modulo 62^12: off from uniform by 2^-56, which an identifier can bear.
+        Self(base62::<ID>(&mut { *random }))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         // INVARIANT: every constructor has checked or made base62, so this is always text.
