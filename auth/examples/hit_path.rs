@@ -51,14 +51,7 @@ struct House {
 impl House {
     fn with(tokens: u64, path: &std::path::Path) -> Result<Self, Box<dyn Error>> {
         let now = Timestamp::now();
-        let grant = Grant {
-            kind: Kind::User,
-            name: "alice".parse()?,
-            groups: vec!["dev".parse()?],
-            scope: None,
-            expires: None,
-            note: None,
-        };
+        let grant = Grant::by_hand(Kind::User, &"alice".parse()?, &["dev".parse()?])?;
         let mut ledger = Ledger::open_or_create(path)?;
         for number in 1..=tokens {
             ledger.issue(&grant, now, &random(number))?;

@@ -36,6 +36,7 @@ mod memory;
 mod name;
 mod principal;
 mod rejection;
+mod subject;
 mod throttle;
 mod token;
 mod tokens;
@@ -51,17 +52,18 @@ pub use directory::{
 };
 pub use family::{FAMILY_BYTES, Family};
 pub use fetch::{FetchError, Fetched, Fetcher, is_confidential};
-pub use issued::{Grant, Issued, Kind, Standing, Validity};
+pub use issued::{Grant, Issued, Kind, Purpose, Standing, Validity};
 pub use jwt::{
     Algorithm, Alias, AliasError, ClaimPath, ClaimPathError, ClaimPattern, GroupName, Issuer, IssuerError,
     IssuerSettings, Issuers, KeyFile, KeyFileError, KeySource, KeyStanding, KeyState, KeysAt, Published, Reason,
     Refusal, Renewal, Reread, SubjectTemplate, SubjectTemplateError, TextPattern, TextPatternError, TrustRule,
     UnknownAlgorithm, Unproved,
 };
-pub use ledger::{Ledger, LedgerError};
+pub use ledger::{IssueError, Ledger, LedgerError, Lifetimes, Rotated, RotationError};
 pub use memory::MEMORY_KEY_BYTES;
 pub use name::{Line, Name, NameError};
 pub use principal::{Claim, Method, Principal};
 pub use rejection::Rejection;
+pub use subject::{Group, Subject, SubjectError};
 pub use token::{RANDOM_BYTES, Token, TokenDigest, TokenError, TokenId, TokenIdError, TokenText};
 pub use tokens::{Change, ChangeKind, Refreshed, Tokens};

@@ -37,6 +37,8 @@ pub enum Rejection {
         /// Since when.
         at: Timestamp,
     },
+    /// A refresh token where a credential is due.
+    Purpose(TokenId),
     /// A JWT that no configured issuer stands for.
     Jwt(Refusal),
     /// A client certificate that names nobody, or that the connection has outlived.
@@ -62,6 +64,9 @@ impl Rejection {
             Self::UnknownId(_) | Self::WrongSecret(_) => format!("the token is not known here\n{RENEW}"),
             Self::Expired { at, .. } => format!("the token expired on {}\n{RENEW}", day(*at)),
             Self::Revoked { at, .. } => format!("the token was revoked on {}\n{RENEW}", day(*at)),
+            Self::Purpose(_) => {
+                "this is a refresh token, which only gets new tokens\nsend the access token, or log in again".to_owned()
+            }
             Self::Jwt(_) => {
                 "the JWT is not accepted here\nget a new one, and send it as the password in .netrc or as Bearer".to_owned()
             }
@@ -84,6 +89,7 @@ impl Rejection {
             Self::WrongSecret(id) => format!("wrong secret for token `{id}`"),
             Self::Expired { id, at } => format!("token `{id}` expired at {at}"),
             Self::Revoked { id, at } => format!("token `{id}` was revoked at {at}"),
+            Self::Purpose(id) => format!("token `{id}` is a refresh token"),
             Self::Jwt(refusal) => refusal.to_string(),
             Self::Certificate(error) => error.to_string(),
             Self::Ldap(refusal) => refusal.to_string(),
@@ -102,6 +108,7 @@ impl Rejection {
             Self::WrongSecret(_) => "token_secret",
             Self::Expired { .. } => "token_expired",
             Self::Revoked { .. } => "token_revoked",
+            Self::Purpose(_) => "token_purpose",
             Self::Jwt(refusal) => refusal.reason().code(),
             Self::Certificate(error) => error.code(),
             Self::Ldap(refusal) => refusal.code(),
@@ -120,7 +127,7 @@ impl Rejection {
     /// The token whose secret was proved; `None` where an id was only claimed.
     pub fn token_id(&self) -> Option<TokenId> {
         match self {
-            Self::Expired { id, .. } | Self::Revoked { id, .. } => Some(*id),
+            Self::Expired { id, .. } | Self::Revoked { id, .. } | Self::Purpose(id) => Some(*id),
             Self::Mistyped(_)
             | Self::UnknownId(_)
             | Self::WrongSecret(_)
@@ -164,6 +171,7 @@ mod tests {
             Rejection::UnknownId(id()),
             Rejection::Expired { id: id(), at },
             Rejection::Revoked { id: id(), at },
+            Rejection::Purpose(id()),
             Rejection::NotJudged,
             Rejection::NoIssuer,
             Rejection::NoDirectory,

@@ -15,6 +15,7 @@
 //! refresh tries to open the file anew. A refresh never creates a ledger: an empty one would lock everybody out.
 
 mod change;
+mod writing;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
-use crate::issued::{Issued, Standing, Validity};
+use crate::issued::{Issued, Purpose, Standing, Validity};
 use crate::ledger::{Ledger, LedgerError};
 use crate::principal::Principal;
 use crate::rejection::Rejection;
@@ -43,8 +44,10 @@ pub struct Tokens {
 type View = HashMap<TokenId, Entry>;
 
 /// One token, ready to be judged.
+#[derive(Clone)]
 struct Entry {
     digest: TokenDigest,
+    purpose: Purpose,
     validity: Validity,
     principal: Arc<Principal>,
     /// Outlives the view, so that a refresh forgets no use.
@@ -150,6 +153,8 @@ impl Tokens {
             return Err(Rejection::WrongSecret(id));
         }
         match entry.validity.standing(now) {
+            // Told to the holder only, and only while it is good: it proves nothing but that it may be renewed.
+            Standing::Live if entry.purpose == Purpose::Refresh => Err(Rejection::Purpose(id)),
             Standing::Live => {
                 entry.usage.saw(now);
                 Ok(Arc::clone(&entry.principal))
@@ -254,6 +259,13 @@ impl Tokens {
     }
 }
 
+impl Entry {
+    fn of(issued: &Issued, digest: TokenDigest, usage: Arc<Usage>) -> Self {
+        let (purpose, validity) = (issued.purpose, issued.validity);
+        Self { digest, purpose, validity, principal: Arc::new(issued.principal()), usage }
+    }
+}
+
 impl Usage {
     fn since(last_used: Option<Timestamp>) -> Self {
         let second = last_used.map_or(i64::MIN, Timestamp::as_second);
@@ -277,13 +289,8 @@ impl Usage {
 fn read(ledger: &Ledger, last: &View) -> Result<View, LedgerError> {
     let entry = |(issued, digest): (Issued, TokenDigest)| {
         let usage = last.get(&issued.id).map(|entry| Arc::clone(&entry.usage));
-        let entry = Entry {
-            digest,
-            validity: issued.validity,
-            principal: Arc::new(issued.principal()),
-            usage: usage.unwrap_or_else(|| Arc::new(Usage::since(issued.last_used))),
-        };
-        (issued.id, entry)
+        let usage = usage.unwrap_or_else(|| Arc::new(Usage::since(issued.last_used)));
+        (issued.id, Entry::of(&issued, digest, usage))
     };
     Ok(ledger.with_digests()?.into_iter().map(entry).collect())
 }

@@ -134,14 +134,9 @@ fn first_token(settings: &Settings) -> Result<Option<String>, Failure> {
         return Ok(None);
     }
     let random = random::<RANDOM_BYTES>()?;
-    let grant = Grant {
-        kind: Kind::User,
-        name: "developer".parse().map_err(Failure::new)?,
-        groups: Vec::new(),
-        scope: None,
-        expires: None,
-        note: "made by the first run".parse().ok(),
-    };
+    let developer = "developer".parse().map_err(Failure::new)?;
+    let grant = Grant::by_hand(Kind::User, &developer, &[]).map_err(Failure::new)?;
+    let grant = Grant { note: "made by the first run".parse().ok(), ..grant };
     let (token, _) = ledger.issue(&grant, Timestamp::now(), &random).map_err(Failure::new)?;
     Ok(Some(token.expose().to_owned()))
 }

@@ -12,7 +12,9 @@ mod listing;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use auth::{Grant, Issued, Kind, Ledger, LedgerError, Line, Name, RANDOM_BYTES, TokenId, TokenText};
+use auth::{
+    Grant, Issued, Kind, Ledger, LedgerError, Line, Name, RANDOM_BYTES, Subject, SubjectError, TokenId, TokenText,
+};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
@@ -75,6 +77,9 @@ struct ListArgs {
     /// Expired and revoked tokens too
     #[arg(long)]
     all: bool,
+    /// Only those of one owner, such as user:corp/alice
+    #[arg(long, value_name = "SUBJECT")]
+    owner: Option<Subject>,
 }
 
 #[derive(clap::Args, Debug)]
@@ -83,9 +88,12 @@ struct RevokeArgs {
     /// The token's id, or the whole token
     #[arg(value_parser = id_of)]
     id: Option<TokenId>,
-    /// Every token of this name, a person's and a machine's
+    /// Every token of this name that was made by hand, a person's and a machine's
     #[arg(long)]
     name: Option<Name>,
+    /// Every token of this owner, such as user:corp/alice
+    #[arg(long, value_name = "SUBJECT")]
+    owner: Option<Subject>,
 }
 
 /// A scope that the policy can read; one that it cannot would make a token that opens nothing.
@@ -122,6 +130,15 @@ pub enum TokenCommandError {
         /// What was asked for.
         name: Name,
     },
+    /// `revoke` of an owner who has no tokens.
+    #[error("there is no token of `{owner}`; `modgate token list --all` shows them all")]
+    UnknownOwner {
+        /// Who was asked for.
+        owner: Subject,
+    },
+    /// `create` for a name that no policy could speak of.
+    #[error("no token can be made for that name: {0}")]
+    Subject(#[from] SubjectError),
     /// The system has no randomness to give.
     #[error("the system gives no random bytes")]
     Random,
@@ -140,10 +157,11 @@ impl TokenCommandError {
     /// 2 when the arguments make no sense, as for arguments that do not parse; 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Past(_) => 2,
+            Self::Past(_) | Self::Subject(_) => 2,
             Self::Ledger(_)
             | Self::UnknownId { .. }
             | Self::UnknownName { .. }
+            | Self::UnknownOwner { .. }
             | Self::Random
             | Self::Unprinted { .. }
             | Self::Output(_) => 1,
@@ -213,12 +231,10 @@ fn create(
     streams: &mut Streams<'_>,
 ) -> Result<(), TokenCommandError> {
     let grant = Grant {
-        kind: if args.ci { Kind::Ci } else { Kind::User },
-        name: args.name,
-        groups: args.groups,
         scope: args.scope,
         expires: args.expires.from(now)?,
         note: args.note,
+        ..Grant::by_hand(if args.ci { Kind::Ci } else { Kind::User }, &args.name, &args.groups)?
     };
     let mut ledger = Ledger::open_or_create(database)?;
     let (token, issued) = ledger.issue(&grant, now, random)?;
@@ -245,12 +261,16 @@ fn explain(issued: &Issued, token: &TokenText, streams: &mut Streams<'_>) {
         issued.subject()
     ));
     streams.hint(format_args!("in .netrc, with HOST:PORT as in GOPROXY (without :PORT if there is none there):"));
-    streams.hint(format_args!("machine HOST:PORT login {} password {secret}", issued.name));
+    streams.hint(format_args!("machine HOST:PORT login {} password {secret}", issued.owner.name()));
 }
 
 fn list(args: &ListArgs, ledger: &Ledger, now: Timestamp, streams: &mut Streams<'_>) -> Result<(), TokenCommandError> {
     let shown = if args.all { Shown::All } else { Shown::Live };
-    let tokens: Vec<_> = ledger.all()?.into_iter().filter(|issued| shown.includes(issued, now)).collect();
+    let known = match &args.owner {
+        Some(owner) => ledger.owned(owner)?,
+        None => ledger.all()?,
+    };
+    let tokens: Vec<_> = known.into_iter().filter(|issued| shown.includes(issued, now)).collect();
     let written = if args.json {
         listing::write_json(streams.output, &tokens, now)
     } else {
@@ -281,6 +301,12 @@ fn revoke(
         revoked.extend(ledger.revoke_name(&name, now)?);
         if revoked.is_empty() {
             return Err(TokenCommandError::UnknownName { name });
+        }
+    }
+    if let Some(owner) = args.owner {
+        revoked.extend(ledger.revoke_owner(&owner, now)?);
+        if revoked.is_empty() {
+            return Err(TokenCommandError::UnknownOwner { owner });
         }
     }
     for issued in &revoked {

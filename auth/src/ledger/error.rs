@@ -78,6 +78,20 @@ pub enum LedgerError {
     },
 }
 
+/// Why a token is not issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// Its owner has as many as there may be.
+    #[error("{most} live tokens are the most for one owner: revoke some, or wait until they expire")]
+    Full {
+        /// How many there may be.
+        most: usize,
+    },
+    /// It cannot be written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
 impl LedgerError {
     pub(super) fn file(path: &Path, cause: io::Error) -> Self {
         let path = path.to_owned();

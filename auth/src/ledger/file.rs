@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -13,14 +13,17 @@ use super::LedgerError;
 /// `mgTk`, in `PRAGMA application_id`.
 const APPLICATION: i32 = 0x6d67_546b;
 /// In `PRAGMA user_version`.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
+/// The schema before tokens had owners of other issuers, purposes and families.
+pub(super) const FIRST: i32 = 1;
 /// How long another writer is waited for.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Between two attempts where SQLite does not wait itself.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Times are seconds since 1970. `member_of` holds full group names with a blank between.
+/// Times are seconds since 1970. `member_of` holds full group names one a line, `claims` one `name=value` a line. `login` holds
+/// what an issuer gave us to ask it about a person again, sealed.
 const SCHEMA: &str = "
 CREATE TABLE token (
     id        TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 12),
@@ -33,6 +36,24 @@ CREATE TABLE token (
     expires   INTEGER,
     last_used INTEGER,
     revoked   INTEGER
+) STRICT, WITHOUT ROWID;";
+
+/// From [`FIRST`] to [`VERSION`]; a new file takes both steps, so that there is one schema and not two that must agree.
+const SECOND: &str = "
+ALTER TABLE token ADD COLUMN purpose TEXT NOT NULL DEFAULT 'access';
+ALTER TABLE token ADD COLUMN family TEXT;
+ALTER TABLE token ADD COLUMN maker TEXT;
+ALTER TABLE token ADD COLUMN rule TEXT;
+ALTER TABLE token ADD COLUMN claims TEXT NOT NULL DEFAULT '';
+ALTER TABLE token ADD COLUMN spent INTEGER;
+UPDATE token SET member_of = replace(member_of, ' ', char(10));
+CREATE INDEX token_of_subject ON token (subject);
+CREATE INDEX token_of_family ON token (family) WHERE family IS NOT NULL;
+CREATE INDEX token_of_maker ON token (maker) WHERE maker IS NOT NULL;
+CREATE TABLE login (
+    subject TEXT    NOT NULL PRIMARY KEY,
+    sealed  BLOB    NOT NULL,
+    since   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;";
 
 /// Which file a path led to (device and inode), to notice that another was put in its place.
@@ -105,8 +126,10 @@ pub(super) fn connect(path: &Path, blank: Blank) -> Result<Connection, LedgerErr
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
     connection.busy_timeout(BUSY).map_err(sqlite)?;
-    if !recognise(&connection, path)? {
-        fill(&mut connection, path, blank)?;
+    match recognise(&connection, path)? {
+        Some(FIRST) => migrate(&mut connection, path)?,
+        Some(_) => {}
+        None => fill(&mut connection, path, blank)?,
     }
     if write_ahead(&connection).map_err(sqlite)? != "wal" {
         return Err(LedgerError::NoWal { path: path.to_owned() });
@@ -117,13 +140,16 @@ pub(super) fn connect(path: &Path, blank: Blank) -> Result<Connection, LedgerErr
 
 /// Opens a connection that takes no locks and leaves no files (`immutable`), and checks what it is connected to. `None`: the
 /// file is empty.
-pub(super) fn look(path: &Path) -> Result<Option<Connection>, LedgerError> {
+pub(super) fn look(path: &Path) -> Result<Option<(Connection, i32)>, LedgerError> {
     // For the system's own words where there is no file, or none that may be read.
     File::open(path).map_err(|error| LedgerError::file(path, error))?;
     let sqlite = |error| LedgerError::sqlite(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(immutable(path), flags).map_err(sqlite)?;
-    if recognise(&connection, path)? { sound(connection, path).map(Some) } else { Ok(None) }
+    match recognise(&connection, path)? {
+        Some(version) => sound(connection, path).map(|connection| Some((connection, version))),
+        None => Ok(None),
+    }
 }
 
 /// The file as a URI of SQLite.
@@ -169,25 +195,58 @@ fn fill(connection: &mut Connection, path: &Path, blank: Blank) -> Result<(), Le
     let sqlite = |error| LedgerError::sqlite(path, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
     // Asked again under the writer's lock: of two programs that find the file empty only one fills it.
-    if recognise(&transaction, path)? {
+    if recognise(&transaction, path)?.is_some() {
         return Ok(());
     }
     transaction.execute_batch(SCHEMA).map_err(sqlite)?;
+    transaction.execute_batch(SECOND).map_err(sqlite)?;
     transaction.pragma_update(None, "application_id", APPLICATION).map_err(sqlite)?;
     transaction.pragma_update(None, "user_version", VERSION).map_err(sqlite)?;
     transaction.commit().map_err(sqlite)
 }
 
-/// True for a ledger that we know, false for an empty file, an error for anything else.
-fn recognise(connection: &Connection, path: &Path) -> Result<bool, LedgerError> {
+/// Brings a ledger of the first schema to the one in use, after putting a copy of it beside it (`NAME.v1`, mode 0600).
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {
+    let sqlite = |error| LedgerError::sqlite(path, error);
+    let kept = beside(path, ".v1");
+    let copy = beside(path, ".v1.new");
+    let file = |cause| LedgerError::file(&copy, cause);
+    match fs::remove_file(&copy) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(file(error)),
+        _ => create(&copy)?,
+    }
+    connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()]).map_err(sqlite)?;
+    File::open(&copy).and_then(|copy| copy.sync_all()).map_err(file)?;
+    fs::rename(&copy, &kept).map_err(file)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
+    // Asked again under the writer's lock: of two programs that find the old schema only one changes it.
+    if recognise(&transaction, path)? != Some(FIRST) {
+        return Ok(());
+    }
+    transaction.execute_batch(SECOND).map_err(sqlite)?;
+    transaction.pragma_update(None, "user_version", VERSION).map_err(sqlite)?;
+    transaction.commit().map_err(sqlite)?;
+    tracing::info!(path = %path.display(), kept = %kept.display(), "token ledger brought to schema {VERSION}");
+    Ok(())
+}
+
+/// `tokens.sqlite.v1` for `tokens.sqlite`.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The schema of a ledger that we know, none for an empty file, an error for anything else.
+fn recognise(connection: &Connection, path: &Path) -> Result<Option<i32>, LedgerError> {
     let query = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
                  FROM pragma_application_id, pragma_user_version";
     let found: (i32, i32, i64) =
         connection.query_row(query, [], |row| row.try_into()).map_err(|error| LedgerError::sqlite(path, error))?;
     match found {
-        (APPLICATION, VERSION, _) => Ok(true),
+        (APPLICATION, found @ (FIRST | VERSION), _) => Ok(Some(found)),
         (APPLICATION, found, _) if found > VERSION => Err(LedgerError::Newer { path: path.to_owned(), found }),
-        (0, 0, 0) => Ok(false),
+        (0, 0, 0) => Ok(None),
         _ => Err(LedgerError::Foreign { path: path.to_owned() }),
     }
 }

@@ -4,19 +4,25 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
 use super::*;
+use crate::issued::Purpose;
+
+#[path = "tests/migration.rs"]
+mod migration;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
 fn grant(name: &str) -> Grant {
+    by_hand(Kind::User, name)
+}
+
+fn by_hand(kind: Kind, name: &str) -> Grant {
+    let groups = ["dev", "ops", "dev"].map(|group| group.parse().unwrap());
     Grant {
-        kind: Kind::User,
-        name: name.parse().unwrap(),
-        groups: vec!["dev".parse().unwrap(), "ops".parse().unwrap(), "dev".parse().unwrap()],
         scope: Some("read corp.example/*".parse().unwrap()),
         expires: Some(at(2000)),
-        note: None,
+        ..Grant::by_hand(kind, &name.parse().unwrap(), &groups).unwrap()
     }
 }
 
@@ -173,12 +179,13 @@ fn revocation_keeps_its_first_date() {
 fn a_name_is_revoked_with_all_its_tokens_and_no_others() {
     let (_directory, path) = fresh();
     let mut ledger = Ledger::open_or_create(&path).unwrap();
-    let ci = Grant { kind: Kind::Ci, ..grant("alice") };
+    let ci = by_hand(Kind::Ci, "alice");
     ledger.issue(&grant("alice"), at(1000), &random(1)).unwrap();
     ledger.issue(&ci, at(1001), &random(2)).unwrap();
     ledger.issue(&grant("alice2"), at(1002), &random(3)).unwrap();
     let name = "alice".parse().unwrap();
-    let subjects: Vec<_> = ledger.revoke_name(&name, at(1100)).unwrap().iter().map(Issued::subject).collect();
+    let revoked = ledger.revoke_name(&name, at(1100)).unwrap();
+    let subjects: Vec<_> = revoked.iter().map(Issued::subject).collect();
     assert_eq!(subjects, ["user:token/alice", "ci:token/alice"]);
     let standing: Vec<_> = ledger.all().unwrap().iter().map(|issued| issued.validity.revoked.is_some()).collect();
     assert_eq!(standing, [true, true, false]);
@@ -268,9 +275,9 @@ fn foreign_and_newer_databases_are_refused() {
     assert!(matches!(refusal(&path), LedgerError::Foreign { .. }));
 
     let path = directory.path().join("newer.db");
-    Ledger::open_or_create(&path).unwrap().connection.pragma_update(None, "user_version", 2).unwrap();
+    Ledger::open_or_create(&path).unwrap().connection.pragma_update(None, "user_version", 3).unwrap();
     let error = refusal(&path);
-    assert!(matches!(error, LedgerError::Newer { found: 2, .. }), "{error}");
+    assert!(matches!(error, LedgerError::Newer { found: 3, .. }), "{error}");
 }
 
 #[test]
@@ -278,7 +285,10 @@ fn a_row_edited_by_hand_is_refused_with_its_column() {
     for (edit, column) in [
         ("subject = 'role:admin'", "subject"),
         ("subject = 'user:token/a/b'", "subject"),
-        ("member_of = 'group:corp/admin'", "member_of"),
+        ("member_of = 'role:admin'", "member_of"),
+        ("purpose = 'any'", "purpose"),
+        ("family = 'x'", "family"),
+        ("claims = 'run_id'", "claims"),
         ("expires = 9223372036854775807", "expires"),
         ("scope = char(27)", "scope"),
         ("id = '0123456789_!'", "id"),

@@ -44,12 +44,9 @@ impl House {
 
 fn issue(ledger: &mut Ledger, name: &str, seed: u8) -> TokenText {
     let grant = Grant {
-        kind: Kind::User,
-        name: name.parse().unwrap(),
-        groups: vec!["dev".parse().unwrap()],
         scope: Some("read".parse().unwrap()),
         expires: Some(at(2000)),
-        note: None,
+        ..Grant::by_hand(Kind::User, &name.parse().unwrap(), &["dev".parse().unwrap()]).unwrap()
     };
     ledger.issue(&grant, at(1000), &random(seed)).unwrap().0
 }
@@ -301,4 +298,40 @@ fn each_shape_has_one_judge() {
     // Even the right token is none when it comes as a password: the shape has decided before.
     let password = Presented::Password { login: "alice", password: &text };
     assert_eq!(judge(password), Outcome::Rejected(Rejection::NoDirectory));
+}
+
+#[test]
+fn what_is_written_here_is_seen_at_once_and_is_no_news() {
+    let house = House::new();
+    let grant = Grant { expires: Some(at(2000)), ..Grant::of("user:corp/bob".parse().unwrap()) };
+    let (text, issued) = house.tokens.issue(&[(grant, &random(7))], 10, at(1100)).unwrap().pop().unwrap();
+    assert_eq!(&*house.tokens.verify(text.expose(), at(1200)).unwrap().subject, "user:corp/bob");
+    assert_eq!(house.tokens.revoke(issued.id, at(1300)).unwrap().len(), 1);
+    assert_eq!(house.tokens.verify(text.expose(), at(1300)).unwrap_err().code(), "token_revoked");
+    assert_eq!(house.tokens.revoke(issued.id, at(1400)).unwrap().len(), 0, "it was revoked before");
+    assert_eq!(house.tokens.refresh().unwrap(), Refreshed::Unchanged);
+    assert_eq!(house.tokens.take_changes(), []);
+    // Another process sees both, and what it writes is news here.
+    house.other().revoke(house.token.id(), at(1500)).unwrap();
+    house.tokens.refresh().unwrap();
+    assert_eq!(house.tokens.take_changes().len(), 1);
+}
+
+#[test]
+fn a_refresh_token_is_no_credential() {
+    let house = House::new();
+    let family = Some(crate::Family::mint(&[1; 16]));
+    let grant = Grant { purpose: Purpose::Refresh, family, ..Grant::of("user:corp/bob".parse().unwrap()) };
+    let (text, issued) = house.tokens.issue(&[(grant, &random(7))], 10, at(1100)).unwrap().pop().unwrap();
+    let refused = house.tokens.verify(text.expose(), at(1200)).unwrap_err();
+    assert_eq!((refused.clone(), refused.code()), (Rejection::Purpose(issued.id), "token_purpose"));
+    let hour = jiff::SignedDuration::from_hours(1);
+    let lifetimes = crate::Lifetimes { access: hour, refresh: hour };
+    let rotated = house.tokens.rotate(text.expose(), lifetimes, at(1300), [&random(8), &random(9)]);
+    let rotated = rotated.unwrap_or_else(|error| panic!("{error}"));
+    assert!(house.tokens.verify(rotated.access.0.expose(), at(1300)).is_ok());
+    // Shown again after its successor is long in use.
+    let again = house.tokens.rotate(text.expose(), lifetimes, at(1400), [&random(10), &random(11)]);
+    assert!(matches!(again, Err(crate::RotationError::Reused { .. })));
+    assert_eq!(house.tokens.verify(rotated.access.0.expose(), at(1400)).unwrap_err().code(), "token_revoked");
 }

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use auth::{Issued, Standing, TokenText};
+use auth::{Issued, Purpose, Standing, TokenText};
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -29,10 +29,11 @@ struct Row<'a> {
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<&'a str>,
-    subject: String,
-    groups: Vec<String>,
+    subject: &'a str,
+    groups: Vec<&'a str>,
     scope: Option<&'a str>,
     note: Option<&'a str>,
+    purpose: &'static str,
     state: String,
     created: String,
     expires: Option<String>,
@@ -50,6 +51,7 @@ impl<'a> Row<'a> {
             groups: issued.group_names().collect(),
             scope: issued.scope.as_ref().map(|scope| scope.as_str()),
             note: issued.note.as_ref().map(|note| note.as_str()),
+            purpose: issued.purpose.as_str(),
             state: issued.validity.standing(now).to_string(),
             created: issued.created.to_string(),
             expires: issued.validity.expires.map(time),
@@ -107,14 +109,17 @@ pub(super) fn write_table(
 
 fn cells(issued: &Issued, now: Timestamp) -> [String; 9] {
     let absent = || "-".to_owned();
-    let groups: Vec<_> = issued.groups.iter().map(|group| group.as_str()).collect();
-    let state = match issued.validity.standing(now) {
-        Standing::Revoked(at) => format!("revoked {}", day(at)),
-        other => other.to_string(),
+    // Groups of the built-in issuer as they were typed.
+    let short = |group| str::strip_prefix(group, "group:token/").unwrap_or(group);
+    let groups: Vec<_> = issued.group_names().map(short).collect();
+    let state = match (issued.validity.standing(now), issued.purpose) {
+        (Standing::Revoked(at), _) => format!("revoked {}", day(at)),
+        (Standing::Live, Purpose::Refresh) => "live, refresh".to_owned(),
+        (other, _) => other.to_string(),
     };
     [
         issued.id.to_string(),
-        issued.subject(),
+        issued.subject().to_owned(),
         if groups.is_empty() { absent() } else { groups.join(",") },
         issued.scope.as_ref().map_or_else(absent, ToString::to_string),
         state,

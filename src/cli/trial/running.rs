@@ -114,14 +114,9 @@ fn certificates(directory: &Directory) -> Result<first_run::Development, Failure
 
 fn issue(ledger: &std::path::Path) -> Result<String, Failure> {
     let mut ledger = Ledger::open_or_create(ledger).map_err(Failure::new)?;
-    let grant = Grant {
-        kind: Kind::User,
-        name: HOLDER.parse().map_err(Failure::new)?,
-        groups: Vec::new(),
-        scope: None,
-        expires: None,
-        note: "made by a trial".parse().ok(),
-    };
+    let holder = HOLDER.parse().map_err(Failure::new)?;
+    let grant = Grant::by_hand(Kind::User, &holder, &[]).map_err(Failure::new)?;
+    let grant = Grant { note: "made by a trial".parse().ok(), ..grant };
     let (token, _) = ledger.issue(&grant, Timestamp::now(), &serve::random()?).map_err(Failure::new)?;
     Ok(token.expose().to_owned())
 }
