@@ -47,6 +47,7 @@ fn issuers(directory: &Path, algorithm: Algorithm, key: &str) -> Issuers {
         subject_claim: "sub".parse().unwrap(),
         groups_claim: "groups".parse().unwrap(),
         trust: Vec::new(),
+        login: None,
     };
     Issuers::new(vec![Issuer::read(settings).unwrap()], &[1; 32])
 }

@@ -151,6 +151,7 @@ fn settings(keys: KeyFile) -> Result<IssuerSettings, Box<dyn Error>> {
         subject_claim: "sub".parse()?,
         groups_claim: "groups".parse()?,
         trust: Vec::new(),
+        login: None,
     })
 }
 

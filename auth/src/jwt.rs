@@ -23,6 +23,7 @@ mod claim_pattern;
 mod claims;
 mod compact;
 mod follower;
+mod id_token;
 mod identity;
 mod issuer;
 mod issuers;
@@ -38,6 +39,8 @@ mod publication;
 mod refusal;
 mod strict_json;
 mod trust;
+
+pub(crate) use id_token::read_id_token;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claim_path::{ClaimPath, ClaimPathError};

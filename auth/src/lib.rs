@@ -13,9 +13,9 @@
 //! 5. A login and a password are the [`Directory`]'s to judge (LDAP). What was right is remembered in the same way; for anything
 //!    else a server must be asked, which [`Authenticator::inquire`] does. Failures at one account are slowed down
 //!    before that ([`throttle`]).
-//!
-//! 5. Client certificates were verified by the server's TLS; [`Certified`] is whose they are. They count where no credential
+//! 6. Client certificates were verified by the server's TLS; [`Certified`] is whose they are. They count where no credential
 //!    was sent.
+//! 7. A browser logs in at an issuer ([`Logins`]) and has a session from then on ([`Sessions`]), which counts for pages only.
 //!
 //! Time and randomness are arguments everywhere. Secrets have no `Display` and no `Debug`, and the buffers that
 //! held them are wiped. What is deliberately elsewhere: HTTP statuses (the pipeline), what a scope means (the
@@ -32,10 +32,13 @@ mod fetch;
 mod issued;
 mod jwt;
 mod ledger;
+mod login;
 mod memory;
 mod name;
 mod principal;
 mod rejection;
+mod secret;
+mod session;
 mod subject;
 mod throttle;
 mod token;
@@ -60,10 +63,12 @@ pub use jwt::{
     UnknownAlgorithm, Unproved,
 };
 pub use ledger::{IssueError, Ledger, LedgerError, Lifetimes, Rotated, RotationError};
+pub use login::{Callback, ClientSecret, Fault, LOGIN_BYTES, LoggedIn, LoginError, LoginSettings, Logins};
 pub use memory::MEMORY_KEY_BYTES;
 pub use name::{Line, Name, NameError};
 pub use principal::{Claim, Method, Principal};
 pub use rejection::Rejection;
+pub use session::{SESSION_BYTES, Session, SessionSettings, Sessions};
 pub use subject::{Group, Subject, SubjectError};
 pub use token::{RANDOM_BYTES, Token, TokenDigest, TokenError, TokenId, TokenIdError, TokenText};
 pub use tokens::{Change, ChangeKind, Refreshed, Tokens};

@@ -1,5 +1,6 @@
 //! `[[issuer]]`: whose JWTs are believed, and about what. The key files are read later, with everything that settings name.
 
+use super::login::login;
 use super::quantity::{Value, quoted};
 use super::secret::is_open_to_all;
 use super::section::{Found, Section};
@@ -45,6 +46,7 @@ fn issuer(mut section: Section<'_, '_>, before: &[IssuerSettings]) -> Option<Iss
         let message = "an issuer with `trust` rules takes names from the rules only";
         section.problem(section.place(), message, "remove `subject_claim` and `groups_claim`");
     }
+    let login = login(&mut section, algorithms.as_deref().unwrap_or_default());
     if let Some(alias) = alias.as_ref().filter(|alias| before.iter().any(|other| other.alias == alias.value)) {
         let message = format!("the issuer `{}` is configured twice", alias.value);
         section.problem(alias.place.clone(), message, "give each another name");
@@ -71,6 +73,7 @@ fn issuer(mut section: Section<'_, '_>, before: &[IssuerSettings]) -> Option<Iss
         subject_claim: subject_claim?,
         groups_claim: groups_claim?,
         trust,
+        login,
     })
 }
 

@@ -6,6 +6,7 @@ use super::forward::{check_upstream, forward};
 use super::issuers::issuers;
 use super::limits::limits;
 use super::listener::{Around, admin, listen, tls};
+use super::login::{check_public_url, sessions};
 use super::origins::{database, source, upstream};
 use super::place::{ConfigError, InForce, Place, Problem};
 use super::quantity::{Form, Size, Value, quoted};
@@ -133,6 +134,8 @@ fn settings(mut root: Section<'_, '_>, environment: &BTreeMap<String, String>, f
     let admin = admin(root.section("admin"));
     let issuers = issuers(root.sections("issuer").unwrap_or_default());
     let directory = directory(root.section("ldap"));
+    check_public_url(&root, public_url.as_ref(), issuers.iter().any(|issuer| issuer.login.is_some()));
+    let sessions = sessions(root.section("sessions"));
     let policy = policy(root.section("policy"), under("policies"));
     let mode = forward(mode, root.section("forward"));
     let upstream = upstream(root.section("upstream"));
@@ -159,6 +162,7 @@ fn settings(mut root: Section<'_, '_>, environment: &BTreeMap<String, String>, f
         admin,
         issuers,
         directory,
+        sessions,
         policy,
         upstream,
         sources,

@@ -23,6 +23,7 @@ mod limits;
 mod list;
 mod listener;
 mod load;
+mod login;
 mod origins;
 mod place;
 mod quantity;

@@ -3,7 +3,7 @@
 use super::Secret;
 use crate::telemetry::log;
 use crate::{forward, limit};
-use auth::{DirectorySettings, IssuerSettings, NamePart};
+use auth::{DirectorySettings, IssuerSettings, NamePart, SessionSettings};
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,6 +33,8 @@ pub struct Settings {
     pub issuers: Vec<IssuerSettings>,
     /// Whose passwords are accepted; `None`: none are.
     pub directory: Option<DirectorySettings>,
+    /// How long sessions of browsers last.
+    pub sessions: SessionSettings,
     /// The policy.
     pub policy: Policy,
     /// Where public modules come from.

@@ -10,6 +10,7 @@ use super::keyring::{Keyring, Taken};
 use super::publication::{Harvest, Publication, Trouble};
 use super::trust::TrustRule;
 use crate::fetch::{FetchError, Fetcher};
+use crate::login::LoginSettings;
 use jiff::Timestamp;
 use std::fmt;
 use std::io;
@@ -99,6 +100,8 @@ pub struct IssuerSettings {
     pub groups_claim: ClaimPath,
     /// By which workloads are trusted. Where there are any, they say who somebody is, in place of the two claims.
     pub trust: Vec<TrustRule>,
+    /// How people log in there with a browser; `None`: they do not.
+    pub login: Option<Box<LoginSettings>>,
 }
 
 impl IssuerSettings {

@@ -31,6 +31,7 @@ fn issuers() -> &'static Issuers {
             subject_claim: "sub".parse().expect("a path"),
             groups_claim: "g.n".parse().expect("a path"),
             trust: Vec::new(),
+            login: None,
         };
         let issuer = Issuer::read(settings).expect("an issuer");
         let _ = std::fs::remove_file(path);

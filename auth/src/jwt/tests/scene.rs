@@ -89,6 +89,7 @@ pub(super) fn settings(alias: &str, keys: KeyFile, algorithms: Vec<Algorithm>) -
         subject_claim: "sub".parse().unwrap(),
         groups_claim: "groups".parse().unwrap(),
         trust: Vec::new(),
+        login: None,
     }
 }
 
