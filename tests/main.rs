@@ -56,6 +56,7 @@ mod jwt_oracle;
 mod limits;
 mod listening;
 mod live;
+mod login;
 mod metrics;
 mod module_oracle;
 mod module_zip;

@@ -27,7 +27,7 @@ pub use fault::{Fault, LoginError};
 pub use settings::{ClientSecret, LoginSettings};
 
 use crate::fetch::Fetcher;
-use crate::jwt::{Alias, IssuerSettings};
+use crate::jwt::IssuerSettings;
 use crate::principal::Principal;
 use jiff::Timestamp;
 use pending::{Pending, Waiting};
@@ -67,15 +67,10 @@ pub struct LoggedIn {
 }
 
 impl Logins {
-    /// Those of the issuers that have a login. `callback` is where each sends people back to.
-    pub fn new<'i>(
-        issuers: impl IntoIterator<Item = &'i IssuerSettings>,
-        fetcher: &Fetcher,
-        callback: impl Fn(&Alias) -> Url,
-    ) -> Self {
-        let providers = issuers
-            .into_iter()
-            .filter_map(|issuer| Provider::new(issuer.clone(), fetcher.clone(), callback(&issuer.alias)));
+    /// Those of the issuers that have a login. Beside each is where it sends people back to.
+    pub fn new<'i>(issuers: impl IntoIterator<Item = (&'i IssuerSettings, Url)>, fetcher: &Fetcher) -> Self {
+        let providers =
+            issuers.into_iter().filter_map(|(issuer, back)| Provider::new(issuer.clone(), fetcher.clone(), back));
         Self { providers: providers.collect(), pending: Pending::default() }
     }
 

@@ -1,12 +1,12 @@
 //! The visitor: who asks, as the pipeline found out, and how they proved it.
 //!
-//! INVARIANT: what changes something takes Bearer, which no browser sends unasked. Basic is sent by browsers to whoever made
-//! a page point there, so it only reads; there are no CORS headers anywhere.
+//! INVARIANT: what changes something takes Bearer, which no browser sends unasked, or a session with its CSRF token. Basic is
+//! sent by browsers to whoever made a page point there, so it only reads; there are no CORS headers anywhere.
 
-use super::Refused;
+use super::{Refused, Site, cookies::Cookie, forgery};
 use crate::error::{Kind, RequestError};
-use auth::{Method, Principal};
-use axum::http::{HeaderMap, header::AUTHORIZATION};
+use auth::{Method, Principal, Session, Sessions};
+use axum::http::{self, HeaderMap, header::AUTHORIZATION};
 use jiff::Timestamp;
 use std::{net::IpAddr, sync::Arc};
 
@@ -19,6 +19,11 @@ pub enum Proof {
     Basic,
     /// `Authorization: Bearer`.
     Bearer,
+    /// The cookie of a session, which browsers send unasked.
+    Session {
+        /// Whether its CSRF token came too, from one of our own pages.
+        vouched: bool,
+    },
 }
 
 impl Proof {
@@ -33,6 +38,14 @@ impl Proof {
     }
 }
 
+/// The session of whoever sent these headers and no credential. It counts for visits only, never for modules.
+pub fn session(site: &Site, sessions: &Sessions, headers: &HeaderMap, now: Timestamp) -> Option<Arc<Session>> {
+    if headers.contains_key(AUTHORIZATION) || !site.has_sessions() {
+        return None;
+    }
+    sessions.find(Cookie::Session.of(site, headers)?, now)
+}
+
 /// Who asks.
 #[derive(Clone, Debug)]
 pub struct Visitor {
@@ -40,6 +53,8 @@ pub struct Visitor {
     pub principal: Arc<Principal>,
     /// How they proved it.
     pub proof: Proof,
+    /// Their session, where it is what proved it.
+    pub session: Option<Arc<Session>>,
     /// From where.
     pub client: Option<IpAddr>,
     /// The request's id.
@@ -49,6 +64,21 @@ pub struct Visitor {
 }
 
 impl Visitor {
+    /// Takes the session as proof, if there is one; `request` and its body say whether it was sent on purpose.
+    #[must_use]
+    pub fn in_session<B>(
+        self,
+        site: &Site,
+        session: Option<Arc<Session>>,
+        request: &http::Request<B>,
+        body: &[u8],
+    ) -> Self {
+        let Some(session) = session else { return self };
+        let changes = !request.method().is_safe();
+        let vouched = changes && forgery::is_vouched(site, &session, request.headers(), body);
+        Self { proof: Proof::Session { vouched }, session: Some(session), ..self }
+    }
+
     /// Who it is, if it is somebody.
     ///
     /// # Errors
@@ -69,7 +99,11 @@ impl Visitor {
     /// 401 for the anonymous, 403 for a proof that somebody else could have made the client send.
     pub fn may_change(&self) -> Result<&Arc<Principal>, Refused> {
         match (self.somebody()?, self.proof) {
-            (principal, Proof::Bearer) => Ok(principal),
+            (principal, Proof::Bearer | Proof::Session { vouched: true }) => Ok(principal),
+            (_, Proof::Session { vouched: false }) => {
+                let text = "this did not come from a page of your session\nopen the page again, and try once more";
+                Err(RequestError::new(Kind::Denied, text).into())
+            }
             (_, Proof::Basic | Proof::Nothing) => {
                 let text = "what changes something takes Authorization: Bearer, not Basic";
                 Err(RequestError::new(Kind::Denied, text).into())

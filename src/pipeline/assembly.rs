@@ -8,7 +8,7 @@ use crate::{
     audit::{self, AuditError, Journal},
     checksum::{Database, Databases, Directory, OpenError, SourceWire},
     config::{self, Mode, Settings},
-    console::{Console, Desk},
+    console::{Console, Desk, Site},
     forward::{Forward, Identity},
     limit::{Limits, since_now},
     policy::Live,
@@ -18,7 +18,10 @@ use crate::{
     store::{Alarm, Parts, Rules, Store, StoreSettings},
     telemetry::{Metrics, label::Upstream},
 };
-use auth::{Authenticator, Issuers, Ledger, LedgerError, MEMORY_KEY_BYTES, NamePart, Principal, Tokens};
+use auth::{
+    Authenticator, FetchError, Fetcher, Issuers, Ledger, LedgerError, Logins, MEMORY_KEY_BYTES, NamePart, Principal,
+    Sessions, Tokens,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::{io, path::PathBuf, sync::Arc};
 use tokio::runtime::Handle;
@@ -48,6 +51,9 @@ pub enum AssemblyError {
     /// What is kept of a checksum database.
     #[error(transparent)]
     Databases(#[from] OpenError),
+    /// The client that asks issuers.
+    #[error("asking issuers: {0}")]
+    Issuers(#[from] FetchError),
     /// The journal.
     #[error("the audit journal: {0}")]
     Journal(#[from] AuditError),
@@ -126,7 +132,17 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
 
     let public_url = public_url(settings);
     let policy = Arc::new(Live::new(policy));
-    let desk = Desk { policy: Arc::clone(&policy) };
+    let site = Site::new(&public_url);
+    let desk = Desk {
+        policy: Arc::clone(&policy),
+        logins: logins(settings, &site)?,
+        site,
+        sessions: Arc::new(Sessions::new(settings.sessions)),
+        devices: Arc::default(),
+        codes: Arc::default(),
+        journal: Arc::clone(&journal),
+        ledger: tokens_path(settings),
+    };
     let gateway = Gateway {
         front: Front {
             base: base_path(settings),
@@ -152,6 +168,17 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         clock: around.clock,
     };
     Ok(Assembled { gateway: Arc::new(gateway), tokens, issuers, run: around.run })
+}
+
+/// Where people log in.
+fn logins(settings: &Settings, site: &Site) -> Result<Logins, FetchError> {
+    let fetcher = Fetcher::new(&[])?;
+    // That it is a URL was checked with the settings; where it is none, nobody can log in.
+    let callbacks = settings.issuers.iter().filter_map(|issuer| {
+        let callback = format!("{}/-/callback/{}", site.url, issuer.alias).parse().ok()?;
+        Some((issuer, callback))
+    });
+    Ok(Logins::new(callbacks, &fetcher))
 }
 
 /// How a request to a source counts.

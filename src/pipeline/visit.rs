@@ -1,11 +1,12 @@
 //! A visit: a request for a page or for the interface for programs (`/-/…`), which no module path can begin with.
 //!
 //! The same walk as for a target, up to the decision: who may see a page is the [`console`](crate::console)'s to say. A visit is
+//! A session of a browser counts here, and nowhere else. A visit is
 //! answered on the background runtime, because all that it needs (the ledger, issuers, the directory) may wait.
 
 use super::{CertifiedResult, Gateway, Trail};
 use crate::{
-    console::{Proof, Visitor},
+    console::{Proof, Visitor, session},
     error::{Kind, RequestError},
 };
 use axum::{
@@ -13,7 +14,7 @@ use axum::{
     http::{HeaderValue, Request, Response, Uri, header},
 };
 use http_body_util::{BodyExt, Limited};
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 /// The largest body that is read, in bytes: forms and small JSON.
 const BODY: usize = 64 * 1024;
@@ -42,18 +43,26 @@ impl Gateway {
         }
         trail.page = Some(below.into());
         trail.principal = self.authenticate(request.headers(), certified, trail).await?;
+        let desk = self.console.desk();
+        let session = session(&desk.site, &desk.sessions, request.headers(), trail.received);
+        if let Some(session) = &session {
+            trail.principal = Arc::clone(&session.principal);
+        }
         self.shape(trail).await?;
         let body = Limited::new(request.body_mut(), BODY).collect().await;
         let body =
             body.map_err(|_| RequestError::new(Kind::TooLarge, "a body of more than 64 KiB, or a broken one"))?;
+        let body = body.to_bytes();
         let visitor = Visitor {
             principal: trail.principal.clone(),
             proof: Proof::of(request.headers()),
+            session: None,
             client: trail.caller.map(|caller| caller.client),
             request: trail.id.as_str().into(),
             now: trail.received,
         };
-        let mut visit = Request::new(Body::from(body.to_bytes()));
+        let visitor = visitor.in_session(&desk.site, session, request, &body);
+        let mut visit = Request::new(Body::from(body));
         *visit.method_mut() = request.method().clone();
         *visit.headers_mut() = request.headers().clone();
         *visit.uri_mut() = self.below_base(request.uri());

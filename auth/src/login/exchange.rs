@@ -1,9 +1,12 @@
 //! The code for an ID token, at the issuer's token endpoint.
 
 use super::fault::{Fault, LoginError, Quoted};
-use super::provider::{Found, Provider};
-use openidconnect::core::{CoreErrorResponseType, CoreIdToken};
-use openidconnect::{AuthorizationCode, PkceCodeVerifier, RequestTokenError, TokenResponse};
+use super::provider::{Answer, Client, Failure, Found, Owned, Provider};
+use openidconnect::core::{CoreErrorResponseType, CoreIdToken, CoreTokenResponse};
+use openidconnect::{
+    AuthorizationCode, ConfigurationError, HttpRequest, PkceCodeVerifier, RequestTokenError, StandardErrorResponse,
+    TokenResponse,
+};
 
 /// The ID token that a code stands for. The access token that comes with it is not wanted, and dropped.
 pub(super) async fn id_token(
@@ -13,10 +16,8 @@ pub(super) async fn id_token(
     verifier: &str,
 ) -> Result<CoreIdToken, LoginError> {
     let unavailable = |text: String| LoginError::Unavailable(text.into());
-    let request = found.client.exchange_code(AuthorizationCode::new(code.to_owned()));
-    let request = request.map_err(|error| unavailable(error.to_string()))?;
-    let request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()));
-    let answer = request.request_async(&|request| provider.send(request)).await.map_err(|error| match error {
+    let answer = exchange(found.client.clone(), code.to_owned(), verifier.to_owned(), provider.asker()).await;
+    let answer = answer.map_err(|error| unavailable(error.to_string()))?.map_err(|error| match error {
         RequestTokenError::ServerResponse(said) if *said.error() == CoreErrorResponseType::InvalidGrant => {
             Fault::Code.because("the issuer does not take the code")
         }
@@ -29,4 +30,18 @@ pub(super) async fn id_token(
         RequestTokenError::Other(text) => unavailable(text),
     })?;
     answer.id_token().cloned().ok_or_else(|| Fault::Form.because("the issuer sent no ID token"))
+}
+
+type Exchanged = Result<CoreTokenResponse, RequestTokenError<Failure, StandardErrorResponse<CoreErrorResponseType>>>;
+
+fn exchange(
+    client: Client,
+    code: String,
+    verifier: String,
+    ask: impl Fn(HttpRequest) -> Answer + Send + Sync + 'static,
+) -> Owned<Result<Exchanged, ConfigurationError>> {
+    Box::pin(async move {
+        let request = client.exchange_code(AuthorizationCode::new(code))?;
+        Ok(request.set_pkce_verifier(PkceCodeVerifier::new(verifier)).request_async(&ask).await)
+    })
 }

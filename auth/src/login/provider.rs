@@ -149,8 +149,7 @@ impl Provider {
 
     async fn discover(&self, now: Timestamp) -> Result<Found, Box<str>> {
         let issuer = IssuerUrl::new(self.issuer.issuer.clone()).map_err(|error| error.to_string())?;
-        let metadata = Metadata::discover_async(issuer, &|request| self.send(request)).await;
-        let metadata = metadata.map_err(|error| match error {
+        let metadata = metadata(issuer, self.asker()).await.map_err(|error| match error {
             DiscoveryError::Request(failure) => failure.to_string(),
             other => other.to_string(),
         })?;
@@ -167,28 +166,42 @@ impl Provider {
         Ok(Found { client, sends_iss, at: now })
     }
 
-    /// Sends what the protocol library asks for.
-    pub(super) fn send(&self, request: HttpRequest) -> Pin<Box<Sending<'_>>> {
-        Box::pin(async move {
-            let (head, body) = request.into_parts();
-            let url = head.uri.to_string().parse::<Url>().map_err(|_| Failure::Address)?;
-            let fetched = match head.method {
-                Method::POST => self.fetcher.post(&url, head.headers, body).await,
-                _ => self.fetcher.get(&url).await,
-            };
-            let fetched = fetched.map_err(Failure::Fetch)?;
-            if fetched.status >= 500 {
-                return Err(Failure::Status(fetched.status));
-            }
-            let mut response = Response::new(fetched.body);
-            *response.status_mut() = fetched.status.try_into().map_err(|_| Failure::Status(fetched.status))?;
-            *response.headers_mut() = fetched.headers;
-            Ok(response)
-        })
+    /// What sends the requests of the protocol library.
+    pub(super) fn asker(&self) -> impl Fn(HttpRequest) -> Answer + Send + Sync + use<> {
+        let fetcher = self.fetcher.clone();
+        move |request| Box::pin(ask(fetcher.clone(), request))
     }
 }
 
-type Sending<'p> = dyn Future<Output = Result<HttpResponse, Failure>> + Send + 'p;
+/// An answer on its way.
+pub(super) type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, Failure>> + Send>>;
+
+/// A future that borrows nothing: the library's own are not known to be `Send` for every lifetime.
+pub(super) type Owned<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+fn metadata(
+    issuer: IssuerUrl,
+    ask: impl Fn(HttpRequest) -> Answer + Send + Sync + 'static,
+) -> Owned<Result<Metadata, DiscoveryError<Failure>>> {
+    Box::pin(async move { Metadata::discover_async(issuer, &ask).await })
+}
+
+async fn ask(fetcher: Fetcher, request: HttpRequest) -> Result<HttpResponse, Failure> {
+    let (head, body) = request.into_parts();
+    let url = head.uri.to_string().parse::<Url>().map_err(|_| Failure::Address)?;
+    let fetched = match head.method {
+        Method::POST => fetcher.post(&url, head.headers, body).await,
+        _ => fetcher.get(&url).await,
+    };
+    let fetched = fetched.map_err(Failure::Fetch)?;
+    if fetched.status >= 500 {
+        return Err(Failure::Status(fetched.status));
+    }
+    let mut response = Response::new(fetched.body);
+    *response.status_mut() = fetched.status.try_into().map_err(|_| Failure::Status(fetched.status))?;
+    *response.headers_mut() = fetched.headers;
+    Ok(response)
+}
 
 /// Why an issuer did not answer.
 #[derive(Debug, thiserror::Error)]

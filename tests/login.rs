@@ -1,0 +1,125 @@
+//! Logging in with a browser at a real issuer: the way there and back, the session, the pages; and what somebody tries who
+//! wants to be somebody else.
+
+use crate::{
+    gateway::{Gateway, SHIPPED_POLICY},
+    issuer::Issuer,
+    web_client::{Answer, WebClient},
+};
+use serde_json::{Value, json};
+use std::{fs, path::Path};
+use tempfile::TempDir;
+
+/// Whoever is of the platform team is a developer.
+const BY_GROUP: &str = "g, group:corp/eng/platform, role:developer\n";
+const SCOPES: &str = "[\"openid\", \"profile\", \"groups\"]";
+
+/// An issuer, a gateway that people log in to with it, and where that is.
+struct Scene {
+    issuer: Issuer,
+    gateway: Gateway,
+    base: String,
+    _files: TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::with("", "modgate")
+    }
+
+    /// With more of the configuration, and as this client of the issuer.
+    fn with(more: &str, client: &str) -> Self {
+        let (issuer, files) = (Issuer::start(), TempDir::new().unwrap());
+        let config = config(&issuer, files.path(), client);
+        let gateway = Gateway::plain().policy(&format!("{SHIPPED_POLICY}{BY_GROUP}")).config(&config).config(more);
+        let gateway = gateway.start();
+        let base = format!("http://localhost:{}", gateway.port());
+        issuer.control("redirects", &json!({"uris": [format!("{base}/-/callback/corp")]}));
+        Self { issuer, gateway, base, _files: files }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// As far as the issuer's redirect, which is not followed.
+    fn at_callback(&self, client: &mut WebClient, page: &str, account: &str) -> String {
+        let begun = client.get(&self.url(page));
+        assert_eq!(begun.status, 303, "{}", begun.body);
+        let back = self.issuer.log_in(client, &begun.location().unwrap(), account);
+        let back = back.location().unwrap();
+        assert!(back.starts_with(&self.url("/-/callback/corp?")), "{back}");
+        back
+    }
+
+    /// All of it.
+    fn log_in(&self, client: &mut WebClient, account: &str) -> Answer {
+        let back = self.at_callback(client, "/-/login/corp", account);
+        let landed = client.get(&back);
+        assert_eq!(landed.location(), Some(self.url("/-/")), "{} {}", landed.status, landed.body);
+        landed
+    }
+
+    /// The home page of somebody who has logged in.
+    fn home(&self, client: &mut WebClient) -> Answer {
+        let home = client.get(&self.url("/-/"));
+        assert_eq!(home.status, 200, "{:?}", home.location());
+        home
+    }
+
+    /// The acts of this name so far.
+    fn acts(&self, name: &str) -> Vec<Value> {
+        self.gateway.records().into_iter().filter(|record| record["act"] == name).collect()
+    }
+
+    /// Why the last login failed, as it was recorded.
+    fn last_failure(&self) -> String {
+        let acts = self.acts("login.failed");
+        acts.last().map(|act| act["reason"].as_str().unwrap().to_owned()).unwrap_or_default()
+    }
+}
+
+fn config(issuer: &Issuer, files: &Path, client: &str) -> String {
+    let url = issuer.url();
+    let (keys, secret) = (files.join("jwks.json"), files.join("secret"));
+    fs::write(&keys, WebClient::new().get(&format!("{url}/jwks")).body).unwrap();
+    fs::write(&secret, format!("{client}-secret\n")).unwrap();
+    format!(
+        "[[issuer]]\nname = \"corp\"\nissuer = \"{url}\"\naudience = [\"modgate\"]\nalgorithms = [\"RS256\", \"ES256\"]\n\
+         keys = {keys:?}\n[issuer.login]\nclient_id = \"{client}\"\nclient_secret_file = {secret:?}\nscopes = {SCOPES}\n\
+         title = \"Corp & Co\"\n"
+    )
+}
+
+#[test]
+fn somebody_logs_in_sees_who_they_are_and_logs_out() {
+    let scene = Scene::new();
+    let mut alice = WebClient::new();
+    let first = alice.get(&scene.url("/-/"));
+    assert_eq!((first.status, first.location()), (303, Some(scene.url("/-/login?next=%2F-%2F"))));
+    let choice = alice.get(&first.location().unwrap());
+    assert!(choice.body.contains("Log in with Corp &#38; Co"), "{}", choice.body);
+    assert!(choice.body.contains("href=\"/-/login/corp?next=%2F-%2F\""), "{}", choice.body);
+
+    let landed = scene.log_in(&mut alice, "alice");
+    let cookie = landed.all("set-cookie").into_iter().find(|cookie| cookie.starts_with("modgate=")).unwrap();
+    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");
+    let home = scene.home(&mut alice);
+    for said in ["user:corp/alice", "group:corp/eng/platform", "group:corp/staff", "role:developer"] {
+        assert!(home.body.contains(said), "{said}\n{}", home.body);
+    }
+    let who = alice.get(&scene.url("/-/api/v1/whoami"));
+    let who: Value = serde_json::from_str(&who.body).unwrap();
+    assert_eq!((&who["subject"], &who["method"]), (&json!("user:corp/alice"), &json!("session")));
+
+    let csrf = home.field("csrf").unwrap();
+    let out = alice.post(&scene.url("/-/logout"), &[("csrf", &csrf)]);
+    assert_eq!((out.status, out.location()), (303, Some(scene.url("/-/login"))));
+    assert_eq!(alice.cookie("modgate"), None);
+    assert_eq!(alice.get(&scene.url("/-/")).status, 303);
+
+    let [succeeded] = &scene.acts("login.succeeded")[..] else { panic!("one login") };
+    assert_eq!((&succeeded["subject"], &succeeded["client"]), (&json!("user:corp/alice"), &json!("127.0.0.1")));
+    assert_eq!(scene.acts("session.ended").len(), 1);
+    assert_eq!(scene.acts("session.ended")[0]["subject"], "user:corp/alice");
+}
