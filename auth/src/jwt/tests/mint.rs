@@ -1,6 +1,6 @@
 //! Keys made for a test run, and tokens signed with them.
 
-use crate::jwt::Algorithm;
+use super::Algorithm;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};

@@ -1,17 +1,12 @@
-//! Issuers configured over files in a directory of the test's own.
-//!
-//! | alias | `iss` | keys | algorithms |
-//! |---|---|---|---|
-//! | `corp` | `https://corp.example` | ours, a JWKS | all but HS256 |
-//! | `solo` | `https://solo.example` | ours, RSA alone as PEM | RS256 |
-//! | `hook` | `https://hook.example` | our secret | HS256 |
-//! | `other` | `https://other.example` | theirs, a JWKS | all but HS256 |
+//! Issuers configured over files in a directory of the test's own: those that the corpus is for.
 
+pub(super) use super::corpus::{claims, with, without};
 use super::mint::Mint;
-use crate::jwt::{Algorithm, Issuer, IssuerSettings, Issuers, KeyFile, KeySource, Refusal, Unproved};
+use crate::jwt::{
+    Algorithm, ClaimPattern, Issuer, IssuerSettings, Issuers, KeyFile, KeySource, Refusal, TrustRule, Unproved,
+};
 use crate::principal::Principal;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,9 +41,19 @@ impl Scene {
             ("solo", KeyFile::Public(write("solo", ours.pem(Algorithm::Rs256).as_bytes())), vec![Algorithm::Rs256]),
             ("hook", KeyFile::Secret(write("hook", &ours.secret)), vec![Algorithm::Hs256]),
             ("other", KeyFile::Public(write("other", theirs.jwks().to_string().as_bytes())), PUBLIC.to_vec()),
+            ("access", KeyFile::Public(write("access", ours.jwks().to_string().as_bytes())), PUBLIC.to_vec()),
+            ("ci", KeyFile::Public(write("ci", ours.jwks().to_string().as_bytes())), PUBLIC.to_vec()),
         ];
         let issuers = files.map(|(alias, keys, algorithms)| {
             let mut settings = settings(alias, keys, algorithms);
+            match alias {
+                "access" => {
+                    settings.types = IssuerSettings::types_of(["at+jwt"]);
+                    settings.authorized_parties = vec!["go-client".into()];
+                }
+                "ci" => settings.trust = vec![deploy()],
+                _ => {}
+            }
             change(&mut settings);
             Issuer::read(settings).unwrap()
         });
@@ -72,6 +77,26 @@ impl Scene {
     }
 }
 
+/// The rule of `ci`.
+pub(super) fn deploy() -> TrustRule {
+    let text = |text: &str| ClaimPattern::Text(text.parse().unwrap());
+    let conditions = [
+        ("repository", text("corp/*")),
+        ("ref", text("refs/heads/main")),
+        ("environment", text("prod")),
+        ("ref_protected", ClaimPattern::Boolean(true)),
+        ("run_attempt", ClaimPattern::Integer(1)),
+    ];
+    TrustRule {
+        name: "deploy".parse().unwrap(),
+        conditions: conditions.map(|(claim, pattern)| (claim.parse().unwrap(), pattern)).into(),
+        subject: "{repository}:{environment}".parse().unwrap(),
+        groups: vec!["deploy".parse().unwrap()],
+        record: ["run_id", "repository", "sha"].map(|claim| claim.parse().unwrap()).into(),
+        lifetime: Some(Duration::from_secs(900)),
+    }
+}
+
 pub(super) fn settings(alias: &str, keys: KeyFile, algorithms: Vec<Algorithm>) -> IssuerSettings {
     IssuerSettings {
         alias: alias.parse().unwrap(),
@@ -91,26 +116,4 @@ pub(super) fn settings(alias: &str, keys: KeyFile, algorithms: Vec<Algorithm>) -
         trust: Vec::new(),
         login: None,
     }
-}
-
-/// Good claims of an issuer.
-pub(super) fn claims(alias: &str) -> Value {
-    json!({
-        "iss": format!("https://{alias}.example"), "aud": "modgate", "sub": "alice", "jti": "id-1",
-        "exp": NOW + 600, "nbf": NOW, "iat": NOW, "groups": ["dev", "/eng/platform"]
-    })
-}
-
-/// Good claims with one changed.
-pub(super) fn with(alias: &str, name: &str, value: impl Into<Value>) -> Value {
-    let mut claims = claims(alias);
-    claims[name] = value.into();
-    claims
-}
-
-/// Good claims without one.
-pub(super) fn without(alias: &str, name: &str) -> Value {
-    let mut claims = claims(alias);
-    claims.as_object_mut().unwrap().remove(name).unwrap();
-    claims
 }

