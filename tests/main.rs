@@ -12,6 +12,8 @@
 //! * `journal_crash`, `store_crash`, `gateway_crash`: kill -9, then everything is looked at again; so does `audit_index`,
 //!   beside all else about the index.
 //!
+//! * `hostile_jwt`: forged tokens; `issuer_keys`: a real issuer whose keys change and which goes down.
+//!
 //! What tests share: `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind`, `issuer`,
 //! `directory_server` (running processes), `web_client`, `oracle_process`, `zip_forge`, `dice`.
 
@@ -46,6 +48,7 @@ mod gateway_policy;
 mod go_client;
 mod go_scripts;
 mod hostile;
+mod hostile_jwt;
 mod http2;
 mod integrity;
 mod issuer;
