@@ -1,12 +1,15 @@
 //! What judging a credential costs on the hit path, header to principal: an issued token with 1 and 1,000 tokens known, and
-//! a JWT of 1 KiB that is remembered, beside one that is refused for its signature.
+//! a JWT of 1 KiB that is remembered, beside one that is refused for its signature; and a remembered password of a directory.
 //!
 //! ```text
 //! cargo run -p auth --example hit_path --release
 //! ```
 //!
 //! Prints the least and the median of 51 rounds, in nanoseconds per call; the least is what an idle machine would show. The figures
-//! stand in docs/adr/0004-issued-tokens.md and docs/adr/0010-jwt.md.
+//! stand in docs/adr/0004-issued-tokens.md, docs/adr/0010-jwt.md and docs/adr/0016-directory.md.
+
+#[path = "hit_path/people.rs"]
+mod people;
 
 use std::error::Error;
 use std::hint::black_box;
@@ -38,6 +41,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let office = Office::with(directory.path())?;
     let [basic, bearer, refused] = office.figures()?;
     writeln!(output, "{:>8} {basic:>14} {bearer:>14} {refused:>14}", office.token.len())?;
+    writeln!(output, "\n{:>8} {:>14} {:>14}", "LDAP", "Basic ns", "password ns")?;
+    let [basic, password] = people::figures(directory.path())?;
+    writeln!(output, "{:>8} {basic:>14} {password:>14}", "")?;
     Ok(())
 }
 

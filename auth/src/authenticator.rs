@@ -105,6 +105,16 @@ impl Authenticator {
         }
     }
 
+    /// Whether a credential that is [open](Outcome::Open) is being asked about already, on behalf of another request.
+    pub fn is_inquiring(&self, presented: &Presented<'_>, client: IpAddr, now: Timestamp) -> bool {
+        match (presented, &self.directory) {
+            (Presented::Password { login, password }, Some(directory)) => {
+                directory.is_asking(login, password, client, now)
+            }
+            _ => false,
+        }
+    }
+
     /// A keyed hash of the login of a directory password, for the record of one that was not accepted.
     pub fn login_hash(&self, presented: &Presented<'_>) -> Option<String> {
         match (presented, &self.directory) {

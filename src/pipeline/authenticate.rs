@@ -5,6 +5,7 @@ use super::{
     trail::{Ruling, Trail},
 };
 use crate::error::{Kind, RequestError};
+use crate::limit::Failure;
 use auth::{Outcome, Presented, Principal, Rejection, Scratch, presented};
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use jiff::Timestamp;
@@ -37,8 +38,15 @@ impl Gateway {
         if let (Ok(shown), Ok(Outcome::Open | Outcome::Rejected(_))) = (&shown, &outcome) {
             trail.login = self.authenticator.login_hash(shown);
         }
-        // Whoever fails pays before anybody is asked about it, and what was good after all is taken back.
-        let failure = self.charge_if_failed(&outcome, trail)?;
+        // Whoever fails pays before anybody is asked about it, and what was good after all is taken back. `go` sends one
+        // credential many times at once: whoever only joins costs nothing, and pays afterwards.
+        let joins = match (&shown, &outcome, trail.caller) {
+            (Ok(shown), Ok(Outcome::Open), Some(caller)) => {
+                self.authenticator.is_inquiring(shown, caller.client, trail.received)
+            }
+            _ => false,
+        };
+        let mut failure = if joins { Failure::default() } else { self.charge_if_failed(&outcome, trail)? };
         if let (Ok(shown), Ok(Outcome::Rejected(rejection))) = (&shown, &outcome)
             && rejection.may_be_news()
         {
@@ -48,6 +56,9 @@ impl Gateway {
         if let (Ok(shown), Ok(Outcome::Open), Some(caller)) = (&shown, &outcome, trail.caller) {
             let inquired = self.authenticator.inquire(shown, caller.client, trail.received, &self.background);
             outcome = Ok(Box::pin(inquired).await);
+            if joins {
+                failure = self.charge_if_failed(&outcome, trail)?;
+            }
         }
         let error = match outcome {
             Ok(Outcome::Authenticated(principal)) => {

@@ -61,8 +61,16 @@ impl Login<'_> {
             [] => LdapRefusal::Unknown,
             _ => LdapRefusal::Ambiguous,
         };
-        session.people().await?.bind(&format!("{NOBODY},{base}"), self.password).await?;
+        self.try_nobody(session).await?;
         Ok(Err(refusal))
+    }
+
+    /// Takes the time of a wrong password.
+    async fn try_nobody(&self, session: &mut Session<'_>) -> Result<(), Trouble> {
+        if let Finding::Search { base, .. } = &self.settings.finding {
+            session.people().await?.bind(&format!("{NOBODY},{base}"), self.password).await?;
+        }
+        Ok(())
     }
 
     async fn prove(&self, entry: &Entry, session: &mut Session<'_>) -> Result<Result<Principal, LdapRefusal>, Trouble> {
@@ -70,7 +78,10 @@ impl Login<'_> {
         let dn = entry.dn.to_lowercase();
         let attempt = match self.throttle.attempt(&dn, self.client, self.now) {
             Ok(attempt) => attempt,
-            Err(wait) => return Ok(Err(LdapRefusal::Throttled(wait))),
+            Err(wait) => {
+                self.try_nobody(session).await?;
+                return Ok(Err(LdapRefusal::ThrottledEntry(wait)));
+            }
         };
         if !session.people().await?.bind(&entry.dn, self.password).await? {
             attempt.failed();

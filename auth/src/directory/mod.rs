@@ -119,9 +119,7 @@ impl Directory {
             return refused(LdapRefusal::Login("it has characters that none can have"));
         }
         let account = fold(login);
-        // Whom failures elsewhere slow down must not slow down the owner at a known address.
-        let known = self.throttle.is_known(&account, client, now);
-        let flight_key = self.memory.digest_of(&[&digest, &[u8::from(known)]]);
+        let flight_key = self.flight_key(&account, &digest, client, now);
         let flight = Arc::clone(self.flights.lock().entry(flight_key).or_default());
         let outcome = flight.get_or_init(|| self.judge(&account, login, password, digest, client, now)).await.clone();
         let mut flights = self.flights.lock();
@@ -129,6 +127,12 @@ impl Directory {
             flights.remove(&flight_key);
         }
         outcome
+    }
+
+    /// Whether the same credential is being asked about, so that one more request with it costs nothing.
+    pub fn is_asking(&self, login: &str, password: &str, client: IpAddr, now: Timestamp) -> bool {
+        let Some(digest) = self.digest(login, password) else { return false };
+        self.flights.lock().contains_key(&self.flight_key(&fold(login), &digest, client, now))
     }
 
     /// The groups that a subject (`user:ldap/NAME`) has by now, or that it is gone. For refreshing what was handed out to
@@ -155,6 +159,12 @@ impl Directory {
     pub fn login_hash(&self, login: &str) -> String {
         let hash = self.memory.digest_of(&[b"login", fold(login).as_bytes()]);
         hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whom failures elsewhere slow down must not slow down the owner at a known address, so these look by themselves.
+    fn flight_key(&self, account: &str, digest: &Digest, client: IpAddr, now: Timestamp) -> Digest {
+        let known = self.throttle.is_known(account, client, now);
+        self.memory.digest_of(&[digest, &[u8::from(known)]])
     }
 
     async fn judge(
@@ -189,11 +199,11 @@ impl Directory {
                 self.down_until.store(i64::MIN, Relaxed);
                 match &refusal {
                     // It was counted, or it was not looked at; or the password was right.
-                    LdapRefusal::Throttled(_) | LdapRefusal::Name(_) | LdapRefusal::Groups(_) => drop(attempt),
+                    LdapRefusal::ThrottledEntry(_) | LdapRefusal::Name(_) | LdapRefusal::Groups(_) => drop(attempt),
                     _ => attempt.failed(),
                 }
                 // Good it was perhaps, and is no longer.
-                if !matches!(refusal, LdapRefusal::Throttled(_)) {
+                if !matches!(refusal, LdapRefusal::ThrottledEntry(_)) {
                     self.memory.forget_one(&digest);
                 }
                 refused(refusal)

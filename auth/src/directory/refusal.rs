@@ -19,6 +19,10 @@ pub enum LdapRefusal {
     /// It failed too often of late.
     #[error("too many failures for this account; the next attempt is looked at in {} s", seconds(.0))]
     Throttled(Duration),
+    /// The same, noticed only after the entry was found: the login was spelled in another way before. Told as a wrong
+    /// password, since it would tell that there is an entry.
+    #[error("too many failures for this entry, by several logins; the next attempt is looked at in {} s", seconds(.0))]
+    ThrottledEntry(Duration),
     /// More than one entry matches.
     #[error("more than one entry matches the login")]
     Ambiguous,
@@ -37,7 +41,7 @@ impl LdapRefusal {
             Self::Login(_) => "ldap_login",
             Self::Unknown => "ldap_unknown",
             Self::Password => "ldap_password",
-            Self::Throttled(_) => "ldap_throttled",
+            Self::Throttled(_) | Self::ThrottledEntry(_) => "ldap_throttled",
             Self::Ambiguous => "ldap_ambiguous",
             Self::Name(_) => "ldap_name",
             Self::Groups(_) => "ldap_groups",
@@ -47,7 +51,7 @@ impl LdapRefusal {
     /// The text for whoever sent it: two lines.
     pub fn outside(&self) -> String {
         match self {
-            Self::Login(_) | Self::Unknown | Self::Password | Self::Ambiguous => {
+            Self::Login(_) | Self::Unknown | Self::Password | Self::Ambiguous | Self::ThrottledEntry(_) => {
                 "the login or the password is wrong\ncheck the line for this host in .netrc".to_owned()
             }
             Self::Throttled(wait) => {

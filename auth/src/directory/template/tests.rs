@@ -77,12 +77,12 @@ fn value_of(filter: &str) -> Option<Vec<u8>> {
 /// The value of the first attribute of a DN and the rest, unescaped as a server would.
 fn first_of(dn: &str) -> Option<(Vec<u8>, &str)> {
     let rest = dn.strip_prefix("uid=")?;
-    let end = rest.char_indices().find(|(at, c)| matches!(c, ',' | '+' | ';') && !rest[..*at].ends_with('\\'))?.0;
-    let value = &rest[..end];
+    // Those that belong to the value are written in hexadecimal.
+    let (value, base) = rest.split_at(rest.find([',', '+', ';'])?);
     if value.starts_with([' ', '#']) || value.ends_with(' ') || value.contains(['"', '<', '>', '=', '\0']) {
         return None;
     }
-    Some((unescaped(value)?, &rest[end..]))
+    Some((unescaped(value)?, base))
 }
 
 fn unescaped(value: &str) -> Option<Vec<u8>> {
