@@ -14,12 +14,23 @@
 pub mod audit;
 mod check;
 mod completions;
+#[cfg(test)]
+mod fake_gateway;
 mod first_run;
+mod gateway_choice;
+mod gateway_client;
+mod gateway_url;
+mod go_credential;
+mod goauth;
+mod netrc;
+mod oauth;
 pub mod policy;
 mod serve;
 pub mod terminal;
 pub mod token;
 mod trial;
+mod wallet;
+mod whoami;
 
 use crate::pipeline::tokens_path;
 use clap::{Parser, Subcommand};
@@ -51,6 +62,8 @@ enum Command {
     Policy(PolicyCommand),
     Audit(AuditCommand),
     Try(Box<trial::Args>),
+    Whoami(whoami::Args),
+    Goauth(goauth::Args),
     Completions(completions::Args),
 }
 
@@ -127,6 +140,8 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Try(args) => Ok(trial::run(&args)),
+        Command::Whoami(args) => whoami::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Goauth(args) => goauth::run(&args, Timestamp::now()).map(|()| ExitCode::SUCCESS),
         Command::Completions(args) => completions::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Policy(command) => {
             policy::run(command.policy, || command.configured.settings().map(|settings| settings.policy))

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
+use zeroize::Zeroize;
 
 /// Longer files are no secrets but mistakes.
 const MAX: u64 = 64 << 10;
@@ -38,9 +39,20 @@ impl Secret {
         Self(text.to_owned())
     }
 
+    /// A secret that somebody gave just now.
+    pub(crate) fn of(text: String) -> Self {
+        Self(text)
+    }
+
     /// The secret itself, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

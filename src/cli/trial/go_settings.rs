@@ -1,6 +1,6 @@
 //! What the go command on this machine is told: by the environment, by `go env -w`, by its installation.
 
-use super::netrc::{self, Machine};
+use crate::cli::netrc::{Netrc, NetrcFile};
 use crate::module::Glob;
 use crate::source::{Environment, go_setting};
 
@@ -14,8 +14,8 @@ pub(super) struct GoSettings {
     pub(super) unsummed: Patterns,
     /// GOFLAGS, which may be empty.
     pub(super) flags: String,
-    /// The netrc file's entries, unless GOAUTH has the go command not read it.
-    pub(super) machines: Vec<Machine>,
+    /// The netrc file, unless GOAUTH has the go command not read it.
+    pub(super) netrc: Netrc,
 }
 
 /// A list of patterns as of GOPRIVATE, and who named it.
@@ -40,7 +40,7 @@ impl GoSettings {
             around: Patterns::first_of(&["GONOPROXY", "GOPRIVATE"], &environment),
             unsummed: Patterns::first_of(&["GONOSUMDB", "GOPRIVATE"], &environment),
             flags: go_setting("GOFLAGS", &environment).map(|setting| setting.value).unwrap_or_default(),
-            machines: if reads_netrc { netrc::of_process() } else { Vec::new() },
+            netrc: NetrcFile::of_process().ok().filter(|_| reads_netrc).map(|file| file.netrc).unwrap_or_default(),
             environment,
         }
     }

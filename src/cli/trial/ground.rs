@@ -1,7 +1,7 @@
 //! What the trial's gateway is made of: settings, policy, in whose name.
 
 use super::report::Background;
-use super::{Args, Directory, GoSettings, netrc};
+use super::{Args, Directory, GoSettings, logins};
 use crate::cli::terminal::Failure;
 use crate::cli::{check, serve};
 use crate::config::{self, ConfigError, Inputs, Loaded, Place, Problem, Settings, Source};
@@ -146,7 +146,7 @@ fn logins(args: &Args, settings: &mut Settings, go: &GoSettings) {
         Location::Proxy { base, credential: None } => Some(base.clone()),
         Location::Proxy { .. } | Location::Tree { .. } => None,
     });
-    settings.upstream.credentials.extend(netrc::credentials(&go.machines, bases));
+    settings.upstream.credentials.extend(logins::credentials(&go.netrc, bases));
 }
 
 /// Everything that is kept lies in the directory, and nobody but this machine is listened to.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Directory   throw-away: data, module cache, netrc         directory
-//! GoSettings  what the go command is told on this machine   go_settings, netrc
+//! GoSettings  what the go command is told on this machine   go_settings, logins
 //! Settings    of the gateway, from all of these             ground
 //! Running     the gateway, on a free loopback port          running
 //! Ended       the command, in an environment of its own     surroundings, process, signals
@@ -24,7 +24,7 @@
 mod directory;
 mod go_settings;
 mod ground;
-mod netrc;
+mod logins;
 mod part;
 mod process;
 mod report;

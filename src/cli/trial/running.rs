@@ -6,6 +6,7 @@ use super::{
     ground::{Ground, HOLDER},
 };
 use crate::audit::{self, Filter, Finding, Order};
+use crate::cli::netrc::{LOGIN, Netrc};
 use crate::cli::terminal::Failure;
 use crate::cli::{first_run, serve};
 use crate::goproxy::Target;
@@ -68,8 +69,8 @@ impl Running {
         let scheme = if encrypted { "https" } else { "http" };
         let base = settings.public_url.as_ref().map_or("", |url| url.path());
         let url = format!("{scheme}://{}{base}", server.address());
-        let netrc = format!("machine {} login modgate password {token}\n", server.address());
-        first_run::write_private(&directory.netrc(), netrc.as_bytes())?;
+        let netrc = Netrc::of_one(&server.address().to_string(), LOGIN, &token).map_err(Failure::new)?;
+        first_run::write_private(&directory.netrc(), netrc.text())?;
         Ok(Self {
             server,
             gateway: assembled.gateway,
