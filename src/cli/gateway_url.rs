@@ -69,11 +69,6 @@ impl GatewayUrl {
         self.url.host_str().unwrap_or_default()
     }
 
-    /// The port, the scheme's own included.
-    pub(super) fn port(&self) -> u16 {
-        self.url.port_or_known_default().unwrap_or(443)
-    }
-
     /// Whether it is reached over TLS: the go command sends credentials nowhere else.
     pub(super) fn is_https(&self) -> bool {
         self.url.scheme() == "https"

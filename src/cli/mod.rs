@@ -14,6 +14,7 @@
 pub mod audit;
 mod check;
 mod completions;
+mod doctor;
 #[cfg(test)]
 mod fake_gateway;
 mod first_run;
@@ -21,7 +22,10 @@ mod gateway_choice;
 mod gateway_client;
 mod gateway_url;
 mod go_credential;
+mod go_env;
 mod goauth;
+mod login;
+mod logout;
 mod netrc;
 mod oauth;
 pub mod policy;
@@ -62,8 +66,11 @@ enum Command {
     Policy(PolicyCommand),
     Audit(AuditCommand),
     Try(Box<trial::Args>),
+    Login(login::Args),
+    Logout(logout::Args),
     Whoami(whoami::Args),
     Goauth(goauth::Args),
+    Doctor(doctor::Args),
     Completions(completions::Args),
 }
 
@@ -140,8 +147,11 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Try(args) => Ok(trial::run(&args)),
+        Command::Login(args) => login::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Logout(args) => logout::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Whoami(args) => whoami::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Goauth(args) => goauth::run(&args, Timestamp::now()).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(args) => doctor::run(&args, Timestamp::now()),
         Command::Completions(args) => completions::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Policy(command) => {
             policy::run(command.policy, || command.configured.settings().map(|settings| settings.policy))

@@ -58,7 +58,7 @@ impl Environment {
     }
 
     /// The variable's value, unless it is unset or empty.
-    fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         let value = match self.platform {
             Platform::Windows => self.variables.get(&name.to_ascii_uppercase()),
             Platform::Unix | Platform::Mac => self.variables.get(name),

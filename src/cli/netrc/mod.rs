@@ -85,6 +85,17 @@ impl Netrc {
         }
     }
 
+    /// The line of a `machine` of this name, whether or not the rest of an entry follows.
+    pub(super) fn mentions(&self, machine: &str) -> Option<usize> {
+        let lines = self.text.split(|byte| *byte == b'\n').zip(1..);
+        let names = |line: &[u8]| {
+            let line = String::from_utf8_lossy(line);
+            let words: Vec<_> = line.split_whitespace().collect();
+            words.windows(2).any(|pair| pair == ["machine", machine])
+        };
+        lines.into_iter().find(|(line, _)| names(line)).map(|(_, number)| number)
+    }
+
     /// Whether there is a line `default`, which the go command does not use.
     pub(super) fn has_default(&self) -> bool {
         Reading::of(&self.text).default
