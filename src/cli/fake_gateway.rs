@@ -91,9 +91,9 @@ fn denied(code: &str) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({"error": code}))).into_response()
 }
 
-async fn device(State(state): Shared) -> Response {
+async fn device(State(state): Shared, headers: HeaderMap) -> Response {
     state.lock().asked.push("device".into());
-    let uri = "http://127.0.0.1/-/device";
+    let uri = format!("http://{}/-/device", headers["host"].to_str().unwrap());
     Json(json!({
         "device_code": "dev", "user_code": "BCDF-GHJK", "verification_uri": uri,
         "verification_uri_complete": format!("{uri}?user_code=BCDF-GHJK"), "expires_in": 600, "interval": 1
