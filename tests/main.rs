@@ -3,6 +3,7 @@
 //! * `walk`, `answers`, `outages`, `faults`, `hostile`, `integrity`, `vouching`, `withheld`, `full_disk`, `crowd`, `probes`,
 //!   `http2`, `limits`, `bad_input`, `jwt`, `directory`, `client_certificates`, `visits`, `gateway_*`: the built command against
 //!   an upstream of the tests' own.
+//! * `client_commands`: `modgate login`, `goauth`, `doctor` and the like, with the real `go`.
 //! * `try_cli`: `modgate try` on a developer's machine of the tests' own.
 //! * `go_scripts`: the Go project's own module scripts behind it; `live`: public modules.
 //! * `forward`: the built command in forward mode, before a store without any authentication.
@@ -33,6 +34,7 @@ mod bad_input;
 mod checksum_database;
 mod checksum_oracle;
 mod client_certificates;
+mod client_commands;
 mod crowd;
 mod curl;
 mod dice;

@@ -1,0 +1,141 @@
+//! The netrc file, the GOAUTH helper and `whoami`: what modgate writes and reads, the go command takes and sends.
+
+use super::developer::{Developer, gateway};
+use crate::gateway::Gateway;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, Instant},
+};
+
+const NETRC: &str = "# mine\nmachine elsewhere.test login me password mine\n\nmacdef init\nput x\n\nmachine third.test\r\n\tlogin a\r\n\tpassword b\n";
+
+#[test]
+fn a_token_from_standard_input_lets_go_in_and_nothing_else_changes() {
+    let (plan, upstream) = gateway();
+    let gateway = plan.start();
+    let developer = Developer::of(&gateway);
+    developer.write_netrc(NETRC);
+    let token = gateway.token("alice", &["--group", "dev"]);
+    developer.download().fails("401 Unauthorized");
+    assert!(upstream.asked().is_empty());
+
+    let login = developer.modgate_with(&token, &["login", "--token-stdin", "--json"]);
+    login.ok().without(&token);
+    let report: serde_json::Value = serde_json::from_str(&login.stdout).unwrap();
+    let machine = format!("localhost:{}", gateway.port());
+    assert_eq!((&report["subject"], &report["machine"]), (&"user:token/alice".into(), &machine.as_str().into()));
+    assert_eq!(developer.netrc(), format!("{NETRC}machine {machine} login modgate password {token}\r\n"));
+    assert_eq!(fs::metadata(developer.path(".netrc")).unwrap().permissions().mode() & 0o777, 0o600);
+    developer.download().ok();
+    let who = developer.modgate(&["whoami"]);
+    who.ok().without(&token);
+    for text in ["user:token/alice", "group:token/dev", ".netrc:10"] {
+        assert!(who.stdout.contains(text), "{}", who.stdout);
+    }
+
+    // A second login takes the place of the first; a bad one changes nothing.
+    let second = gateway.token("bob", &[]);
+    developer.modgate_with(&second, &["login", "--token-stdin", &gateway.url()]).ok();
+    assert_eq!(developer.netrc(), format!("{NETRC}machine {machine} login modgate password {second}\r\n"));
+    let bad = format!("{}x", &second[..second.len() - 1]);
+    developer.modgate_with(&bad, &["login", "--token-stdin"]).fails("refused the credential").without(&bad);
+    developer.modgate_with("", &["login", "--token-stdin"]).fails("no token");
+    assert!(developer.netrc().contains(&second));
+    assert!(developer.modgate(&["whoami", "--json"]).ok().stdout.contains("user:token/bob"));
+}
+
+#[test]
+fn the_go_command_reads_a_netrc_as_whoami_does() {
+    let (plan, _upstream) = gateway();
+    let gateway = plan.start();
+    let developer = Developer::of(&gateway);
+    let (good, port) = (gateway.token("alice", &[]), gateway.port());
+    let m = format!("localhost:{port}");
+    let mut agreed = Vec::new();
+    for text in [
+        format!("machine {m} login x password {good}\n"),
+        format!("machine {m}\n\tpassword {good}\n\tlogin x"),
+        format!("machine {m} login x password bad\nmachine {m} login x password {good}\n"),
+        format!("machine {m} login x password {good}\nmachine {m} login x password bad\n"),
+        format!("machine localhost login x password {good}\n"),
+        format!("machine https://{m}/ login x password {good}\n"),
+        format!("machine {m} password {good}\n"),
+        format!("default login x password {good}\n"),
+        format!("default\nmachine {m} login x password {good}\n"),
+        format!("default login y password z\nmachine {m} login x password {good}\n"),
+        format!("macdef a\nmachine {m} login x password {good}\n\n"),
+        format!("macdef a\r\nput\r\n\r\nmachine {m} login x password {good}\r\n"),
+        format!("macdef a\nput\n\nmachine {m} login x password {good}\n"),
+        format!("machine {m} login x # note password {good}\n"),
+        format!("machine {m} login x # a note password {good}\n"),
+        format!("machine {m} login \"x\" password \"{good}\"\n"),
+        format!("machine {m}\u{a0}login\u{2003}x password {good}\r\n"),
+        format!("machine {m} machine other.test login x password {good}\n"),
+    ] {
+        developer.write_netrc(&text);
+        let (who, go) = (developer.modgate(&["whoami"]).code == Some(0), developer.download().code == Some(0));
+        assert_eq!(who, go, "{text:?}: whoami and the go command differ");
+        agreed.push(go);
+    }
+    let both = [agreed.iter().any(|in_| *in_), agreed.iter().any(|in_| !*in_)];
+    assert_eq!(both, [true, true], "{agreed:?}");
+}
+
+/// A wallet with this token, as after `modgate login --goauth`.
+fn fill_wallet(developer: &Developer, gateway: &Gateway, token: &str) {
+    let now = jiff::Timestamp::now();
+    let directory = developer.path(".config/modgate/wallet");
+    fs::create_dir_all(&directory).unwrap();
+    let name = gateway.url().replace("://", "%3A%2F%2F").replacen(":", "%3A", 1);
+    let held = serde_json::json!({
+        "gateway": gateway.url(), "access": token, "obtained": now, "refresh": "mg_refresh",
+        "expires": now + jiff::SignedDuration::from_hours(1)
+    });
+    fs::write(directory.join(name), held.to_string()).unwrap();
+}
+
+#[test]
+fn the_helper_lets_go_in_and_answers_from_its_wallet_at_once() {
+    let (plan, _upstream) = gateway();
+    let gateway = plan.start();
+    let mut developer = Developer::of(&gateway);
+    let token = gateway.token("alice", &[]);
+    fill_wallet(&developer, &gateway, &token);
+    let url = gateway.url();
+    developer.set("GOAUTH", &format!("modgate goauth {url};netrc"));
+    developer.download().ok();
+    // Every 404 has the go command ask again.
+    developer.go(&["list", "-m", "example.test/absent@latest"]).fails("404 Not Found");
+    let who = developer.modgate(&["whoami"]);
+    assert!(who.ok().stdout.contains("user:token/alice") && who.stdout.contains("modgate goauth"), "{}", who.stdout);
+    let records = gateway.records();
+    assert!(records.iter().any(|record| record["subject"] == "user:token/alice"), "{records:?}");
+
+    // From here on nobody is there to be asked.
+    let asked = format!("{url}/example.test/lib/@v/list");
+    drop(gateway);
+    let expected = format!("{url}\n\nAuthorization: Bearer {token}\n\n");
+    let mut times = Vec::new();
+    for head in ["", "HTTP/2.0 404 Not Found\nContent-Length: 3\n\n", "HTTP/2.0 403 Forbidden\n\n"] {
+        let began = Instant::now();
+        let said = match head {
+            "" => developer.modgate(&["goauth", &url]),
+            _ => developer.modgate_with(head, &["goauth", &url, &asked]),
+        };
+        times.push(began.elapsed());
+        assert_eq!(said.ok().stdout, expected);
+    }
+    println!("`modgate goauth` from its wallet, whole processes: {times:?}");
+    assert!(times.iter().min().unwrap() < &Duration::from_millis(500), "{times:?}");
+    for elsewhere in ["https://evil.test/x", "https://localhost:1/x", &url.replace("https", "http")] {
+        let said = developer.modgate_with("HTTP/2.0 401 Unauthorized\n\n", &["goauth", &url, elsewhere]);
+        assert_eq!(said.ok().stdout, "", "{elsewhere}");
+    }
+    let refused = developer.modgate_with("HTTP/2.0 401 Unauthorized\n\n", &["goauth", &url, &asked]);
+    // It was obtained just now, so whoever got a 401 had an older one.
+    assert_eq!(refused.ok().stdout, expected);
+    let nobody = developer.modgate(&["goauth", "https://localhost:1"]);
+    nobody.fails("modgate login --goauth https://localhost:1");
+    assert_eq!(nobody.stdout, "");
+}
