@@ -4,8 +4,10 @@ use super::{
     CertifiedResult, Gateway, StandIn,
     trail::{Ruling, Trail},
 };
-use crate::error::{Kind, RequestError};
-use crate::limit::Failure;
+use crate::{
+    error::{Kind, RequestError},
+    limit::Failure,
+};
 use auth::{Outcome, Presented, Principal, Rejection, Scratch, presented};
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use jiff::Timestamp;
@@ -38,15 +40,17 @@ impl Gateway {
         if let (Ok(shown), Ok(Outcome::Open | Outcome::Rejected(_))) = (&shown, &outcome) {
             trail.login = self.authenticator.login_hash(shown);
         }
-        // Whoever fails pays before anybody is asked about it, and what was good after all is taken back. `go` sends one
-        // credential many times at once: whoever only joins costs nothing, and pays afterwards.
-        let joins = match (&shown, &outcome, trail.caller) {
+        // Whoever fails pays before anybody is asked about it, and what was good after all is taken back. Two pay afterwards:
+        // who only joins others that ask about the same credential, since `go` sends one many times at once; and who waits
+        // for an issuer's new key, which is fetched once for all, and for which a whole office may wait after a rotation.
+        let afterwards = match (&shown, &outcome, trail.caller) {
+            (Ok(Presented::Jwt(_)), Ok(Outcome::Open), _) => true,
             (Ok(shown), Ok(Outcome::Open), Some(caller)) => {
                 self.authenticator.is_inquiring(shown, caller.client, trail.received)
             }
             _ => false,
         };
-        let mut failure = if joins { Failure::default() } else { self.charge_if_failed(&outcome, trail)? };
+        let mut failure = if afterwards { Failure::default() } else { self.charge_if_failed(&outcome, trail)? };
         if let (Ok(shown), Ok(Outcome::Rejected(rejection))) = (&shown, &outcome)
             && rejection.may_be_news()
         {
@@ -56,7 +60,7 @@ impl Gateway {
         if let (Ok(shown), Ok(Outcome::Open), Some(caller)) = (&shown, &outcome, trail.caller) {
             let inquired = self.authenticator.inquire(shown, caller.client, trail.received, &self.background);
             outcome = Ok(Box::pin(inquired).await);
-            if joins {
+            if afterwards {
                 failure = self.charge_if_failed(&outcome, trail)?;
             }
         }
