@@ -35,17 +35,14 @@ fn issuer(mut section: Section<'_, '_>, before: &[IssuerSettings]) -> Option<Iss
     let leeway = section.within("leeway", Duration::ZERO, seconds(60), MOST_LEEWAY);
     let max_lifetime = section.get::<Duration>("max_lifetime").map(|found| found.value);
     let require_nbf = section.or("require_nbf", true);
-    let subject_claim = claim(&mut section, "subject_claim", "sub");
-    let groups_claim = claim(&mut section, "groups_claim", "groups");
     let rules = section.sections("trust").unwrap_or_default();
     let mut trust = Vec::new();
     for one in rules {
         trust.extend(rule(one, alias.as_ref().map(|alias| &alias.value), &trust));
     }
-    if !trust.is_empty() && (section.is_written("subject_claim") || section.is_written("groups_claim")) {
-        let message = "an issuer with `trust` rules takes names from the rules only";
-        section.problem(section.place(), message, "remove `subject_claim` and `groups_claim`");
-    }
+    let ruled = !trust.is_empty();
+    let subject_claim = claim(&mut section, "subject_claim", "sub", ruled);
+    let groups_claim = claim(&mut section, "groups_claim", "groups", ruled);
     let login = login(&mut section, algorithms.as_deref().unwrap_or_default());
     if let Some(alias) = alias.as_ref().filter(|alias| before.iter().any(|other| other.alias == alias.value)) {
         let message = format!("the issuer `{}` is configured twice", alias.value);
@@ -91,9 +88,19 @@ fn list<T: Value>(section: &mut Section<'_, '_>, key: &'static str) -> Option<Ve
     Some(value)
 }
 
-fn claim(section: &mut Section<'_, '_>, key: &'static str, default: &str) -> Option<ClaimPath> {
+/// Where a name is. Where there are rules, they say that.
+fn claim(section: &mut Section<'_, '_>, key: &'static str, default: &str, ruled: bool) -> Option<ClaimPath> {
     // The defaults are paths; `None` could only come from one that is not.
-    Some(section.or(key, default.parse::<ClaimPath>().ok()?))
+    let default = default.parse::<ClaimPath>().ok()?;
+    if !ruled {
+        return Some(section.or(key, default));
+    }
+    if let Some(found) = section.get::<ClaimPath>(key) {
+        let message =
+            format!("an issuer with `trust` rules takes names from the rules only, so `{key}` is without effect");
+        section.problem(found.place, message, "remove it");
+    }
+    Some(default)
 }
 
 /// Keys in a file, or published somewhere: one of the four ways to say it.
@@ -104,10 +111,6 @@ fn key_source(
 ) -> Option<KeySource> {
     let discovery = section.get::<bool>("discovery").filter(|found| found.value);
     let url = section.get::<Url>("keys_url");
-    let (seconds, day) = (Duration::from_secs, Duration::from_hours(24));
-    let every = section.within("keys_every", seconds(10), seconds(3600), day * 7);
-    let pause = section.within("keys_pause", seconds(1), seconds(5), seconds(3600));
-    let stale = section.within("keys_stale", Duration::ZERO, day, day * 30);
     let written = ["keys", "secret_file"].into_iter().find(|key| section.is_written(key));
     let at = match (discovery, url) {
         (None, None) => return key_file(section, algorithms).map(KeySource::File),
@@ -129,6 +132,10 @@ fn key_source(
         (None, Some(found)) => return several(section, found.place),
     };
     let (at, place) = at;
+    let (seconds, day) = (Duration::from_secs, Duration::from_hours(24));
+    let every = section.within("keys_every", seconds(10), seconds(3600), day * 7);
+    let pause = section.within("keys_pause", seconds(1), seconds(5), seconds(3600));
+    let stale = section.within("keys_stale", Duration::ZERO, day, day * 30);
     if algorithms.iter().any(|one| one.is_symmetric()) {
         let hint = "name the secret in `secret_file`, in an issuer of its own";
         section.problem(place.clone(), "HS256 takes a secret, and published keys are public", hint);
