@@ -11,6 +11,7 @@ use auth::{Algorithm, Presented, Reason, Scratch, presented};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use mint::Mint;
+use serde_json::json;
 use std::{
     collections::{BTreeSet, HashSet},
     fs,
@@ -92,7 +93,11 @@ fn the_corpus_is_refused_by_the_gateway_each_with_its_reason_in_the_record() {
         let (status, body) = ask(&gateway, "/example.test/lib/@v/list", &format!("Bearer {}", corpus::good(alias)));
         assert_eq!(status, 200, "what the corpus is made of is good: {alias}: {body}");
     }
-    let before = (upstream.asked().len(), gateway.records().len());
+    let records = gateway.records();
+    let job = records.iter().find(|record| record["subject"] == "ci:ci/corp/app:prod").unwrap();
+    let recorded = json!({"rule": "deploy", "run_id": "4711", "repository": "corp/app", "sha": "0123456789abcdef"});
+    assert_eq!((&job["claims"], &job["groups"]), (&recorded, &json!(["group:ci/deploy"])));
+    let before = (upstream.asked().len(), records.len());
 
     let corpus: Vec<_> = corpus::corpus().into_iter().filter(|(_, token, _)| is_jwt(token)).collect();
     let distinct: HashSet<_> = corpus.iter().map(|(_, token, _)| token).collect();

@@ -377,6 +377,21 @@ async fn an_outage_is_outlasted_for_the_grace_and_no_longer() {
     assert!(house.verify(&old, late).is_ok() && house.verify(&new, late).is_ok());
 }
 
+/// Nobody waits out the pause for an issuer that has just failed, and nobody has it asked before.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_has_just_failed_is_told_of_at_once() {
+    let house = House::with(LONG).await;
+    house.host.answer(KEYS, Answer("500 Internal Server Error".into(), vec![]));
+    let house = house.follow().await;
+    for _ in 0..3 {
+        let inquired = tokio::time::timeout(LONG / 100, house.inquire(&house.token("k1", "k1"), NOW)).await;
+        let why = unavailable(inquired.expect("an answer long before the pause is over"));
+        assert!(why.contains("answers with the status 500"), "{why}");
+    }
+    assert_eq!(house.host.count(KEYS), 1);
+    assert_eq!(house.standing(NOW), KeyStanding::Missing);
+}
+
 /// Who comes while a fetch is under way waits for it, and nobody else does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_issuer_keeps_only_those_waiting_who_need_it() {

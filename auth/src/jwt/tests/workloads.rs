@@ -2,7 +2,7 @@
 
 use super::corpus::{claims, es256, good, with};
 use super::scene::{NOW, Scene, deploy};
-use crate::jwt::{Reason, SubjectTemplate, TrustRule};
+use crate::jwt::{ClaimPattern, Reason, SubjectTemplate, TrustRule};
 use crate::principal::{Method, Principal};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -39,14 +39,27 @@ fn a_job_is_who_its_rule_says() {
 #[test]
 fn the_first_rule_that_is_for_it_decides_alone() {
     let rule = |name: &str, repository: &str, group: &str| {
-        let conditions =
-            vec![("repository".parse().unwrap(), super::super::ClaimPattern::Text(repository.parse().unwrap()))];
+        let conditions = vec![("repository".parse().unwrap(), ClaimPattern::Text(repository.parse().unwrap()))];
         TrustRule { name: name.parse().unwrap(), conditions, groups: vec![group.parse().unwrap()], ..deploy() }
     };
     let scene = by(&[rule("one", "evil/*", "a"), rule("two", "corp/app", "b"), rule("three", "corp/*", "c")]);
     let principal = scene.verify(&good("ci")).unwrap();
     assert_eq!((&*principal.groups[0], principal.groups.len()), ("group:ci/b", 1));
     assert_eq!(recorded(&principal)[0], ("rule".to_owned(), "two".to_owned()));
+}
+
+/// Which part of a list would count is anyone's guess, so none does.
+#[test]
+fn a_condition_on_several_values_holds_for_none() {
+    let mut rule = deploy();
+    rule.conditions = vec![("teams.name".parse().unwrap(), ClaimPattern::Text("corp".parse().unwrap()))];
+    rule.subject = "job".parse().unwrap();
+    let scene = by(&[rule]);
+    let verify = |teams: Value| scene.verify(&es256(&with("ci", "teams", teams))).map_err(|refusal| refusal.reason());
+    assert!(verify(json!({"name": "corp"})).is_ok() && verify(json!([{"name": "corp"}])).is_ok());
+    for teams in [json!([{"name": "corp"}, {"name": "evil"}]), json!([{"name": "evil"}, {"name": "corp"}]), json!([])] {
+        assert_eq!(verify(teams.clone()).unwrap_err(), Reason::NoTrustRule, "{teams}");
+    }
 }
 
 /// Only what can stand on a line of a record does.
@@ -81,7 +94,7 @@ fn templates_have_their_braces_in_pairs() {
 fn a_subject_is_of_texts_and_numbers_that_are_there() {
     let reason = |value: Value| {
         let mut rule = deploy();
-        rule.conditions = vec![("kind".parse().unwrap(), super::super::ClaimPattern::Text("job".parse().unwrap()))];
+        rule.conditions = vec![("kind".parse().unwrap(), ClaimPattern::Text("job".parse().unwrap()))];
         rule.subject = "a:{repository}".parse().unwrap();
         let mut claims = with("ci", "kind", "job");
         claims["repository"] = value;
@@ -110,7 +123,7 @@ proptest! {
     fn any_claims_stay_with_their_issuer_and_rule(repository in ".{0,16}", groups in proptest::collection::vec(".{0,8}", 0..3)) {
         let mut rule = deploy();
         rule.conditions.truncate(1);
-        rule.conditions[0] = ("iat".parse().unwrap(), super::super::ClaimPattern::Integer(NOW));
+        rule.conditions[0] = ("iat".parse().unwrap(), ClaimPattern::Integer(NOW));
         rule.subject = "{repository}".parse().unwrap();
         let mut claims = with("ci", "repository", repository);
         claims["groups"] = json!(groups);
