@@ -325,3 +325,26 @@ fn passwords_that_cannot_be_reach_no_server() {
     assert!(upstream.asked().is_empty());
     assert_eq!(whoami(&gateway, "alice", "alice's-secret").0, "user:ldap/Alice", "and it is there");
 }
+
+#[test]
+fn a_check_says_who_is_asked_and_which_files_are_bad() {
+    let (upstream, office) = (upstream(), Office::new());
+    let servers = ["ldaps://a.corp.example".to_owned(), "ldap://b.corp.example".to_owned()];
+    let gateway = open(&upstream, &office.config(&servers)).start();
+    let said = |arguments: &[&str]| {
+        let output = gateway.run(arguments);
+        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (good, text) = said(&["check"]);
+    let line = "directory: ldaps://a.corp.example, then ldap://b.corp.example with StartTLS, \
+                people by (uid={login}) below ou=people,dc=corp,dc=example, groups by memberOf";
+    assert!(good && text.contains(line), "{text}");
+    fs::write(office.roots(), "no certificate\n").unwrap();
+    fs::remove_file(office.password_file()).unwrap();
+    let (good, text) = said(&["check"]);
+    assert!(
+        !good && text.contains("there is no certificate in it") && text.contains("account-password`: No such file"),
+        "{text}"
+    );
+    assert!(text.matches("modgate.toml:").count() >= 2, "each with its place: {text}");
+}
