@@ -92,7 +92,7 @@ impl Logins {
         random: &[u8; LOGIN_BYTES],
     ) -> Result<Url, LoginError> {
         let provider = self.provider(alias)?;
-        let found = provider.found(now, false).await?;
+        let found = provider.found(now, None).await?;
         let waiting = Waiting::new(alias, browser, back, now, random);
         let url = found.authorization(provider, &waiting.state, &waiting.nonce, &waiting.verifier)?;
         self.pending.keep(waiting, now);
@@ -113,7 +113,7 @@ impl Logins {
         let provider = self.provider(alias)?;
         let state = callback.state.as_deref().ok_or_else(|| Fault::State.because("no `state` came back"))?;
         let waiting = self.pending.take(state, browser, alias, now)?;
-        let found = provider.found(now, false).await?;
+        let found = provider.found(now, None).await?;
         found.check_sender(provider, callback.iss.as_deref())?;
         if let Some(error) = &callback.error {
             return Err(Fault::Denied.because(format_args!("the issuer says {}", fault::Quoted(error))));
@@ -123,7 +123,7 @@ impl Logins {
         let principal = match id_token::principal(provider, &found, &token, &waiting.nonce, now) {
             // The keys may have been replaced since they were fetched.
             Err(LoginError::Refused { fault: Fault::Signature, .. }) => {
-                let newer = provider.found(now, true).await?;
+                let newer = provider.found(now, Some(&found)).await?;
                 id_token::principal(provider, &newer, &token, &waiting.nonce, now)?
             }
             judged => judged?,

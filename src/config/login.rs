@@ -52,9 +52,9 @@ fn secret(section: &mut Section<'_, '_>) -> Option<Option<ClientSecret>> {
 /// Reads `[sessions]`.
 pub(super) fn sessions(mut section: Section<'_, '_>) -> SessionSettings {
     let SessionSettings { idle, lifetime } = SessionSettings::default();
-    let minute = Duration::from_mins(1);
-    let idle = section.within("idle", minute, idle, LONGEST);
-    let lifetime = section.within("lifetime", minute, lifetime, LONGEST);
+    let least = Duration::from_secs(1);
+    let idle = section.within("idle", least, idle, LONGEST);
+    let lifetime = section.within("lifetime", least, lifetime, LONGEST);
     section.finish();
     SessionSettings { idle, lifetime }
 }
@@ -141,7 +141,7 @@ mod tests {
             ("client_id = \"m\"\nclient_secret_file = \"none\"\n", "9:22: cannot use the secret in"),
             ("client_id = \"m\"\nscopes = [\"a b\"]\n", "9:11: `issuer.0.login.scopes`: expected a scope"),
             ("client_id = \"m\"\nsecret = \"x\"\n", "9:1: unknown key `secret` in `issuer.0.login`"),
-            ("client_id = \"m\"\n[sessions]\nidle = \"1s\"\n", "10:8: `sessions.idle` is \"1s\", not between"),
+            ("client_id = \"m\"\n[sessions]\nidle = \"1ms\"\n", "10:8: `sessions.idle` is \"1ms\", not between"),
         ] {
             let error = with(login).unwrap_err();
             assert!(error.contains(said), "{said}\n{error}");

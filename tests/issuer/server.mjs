@@ -121,7 +121,7 @@ function build() {
       context.body.id_token = await resigned(context.body.id_token);
     }
     const to = context.response.get('location');
-    if (fault.iss !== undefined && to.startsWith(redirects[0])) {
+    if (fault.iss !== undefined && to?.startsWith(redirects[0])) {
       const url = new URL(to);
       fault.iss === null ? url.searchParams.delete('iss') : url.searchParams.set('iss', fault.iss);
       context.set('location', url.href);

@@ -31,7 +31,7 @@ use url::Url;
 const FRESH: SignedDuration = SignedDuration::from_hours(1);
 /// How long it is used while the issuer does not answer.
 const STALE: SignedDuration = SignedDuration::from_hours(24);
-/// How long an issuer that did not answer, or whose keys were just fetched, is not asked again.
+/// How long an issuer that did not answer is not asked again.
 const PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 /// What an issuer says of itself beyond what every one does (RFC 9207 §3).
@@ -103,15 +103,14 @@ impl Provider {
         self.login.title.as_deref().unwrap_or(self.issuer.alias.as_str())
     }
 
-    /// What the issuer says of itself; `newer`: than what was found before, unless that was a moment ago.
-    pub(super) async fn found(&self, now: Timestamp, newer: bool) -> Result<Arc<Found>, LoginError> {
-        let good_for = if newer { PAUSE } else { FRESH };
-        if let Some(known) = self.known(now, good_for) {
+    /// What the issuer says of itself; `outdated` is what it must not be.
+    pub(super) async fn found(&self, now: Timestamp, outdated: Option<&Arc<Found>>) -> Result<Arc<Found>, LoginError> {
+        if let Some(known) = self.known(now, outdated) {
             return known;
         }
         let _one_at_a_time = self.asking.lock().await;
         // Whoever was before us may have found it.
-        if let Some(known) = self.known(now, good_for) {
+        if let Some(known) = self.known(now, outdated) {
             return known;
         }
         match self.discover(now).await {
@@ -127,16 +126,18 @@ impl Provider {
                     "an issuer's metadata cannot be fetched"
                 );
                 self.last.lock().failed = Some((now, error));
-                self.known(now, good_for).unwrap_or(Err(LoginError::Unknown))
+                let unavailable = || Err(LoginError::Unavailable("it does not answer".into()));
+                self.known(now, outdated).unwrap_or_else(unavailable)
             }
         }
     }
 
     /// What is known without asking; `None`: the issuer is to be asked.
-    fn known(&self, now: Timestamp, good_for: SignedDuration) -> Option<Result<Arc<Found>, LoginError>> {
+    fn known(&self, now: Timestamp, outdated: Option<&Arc<Found>>) -> Option<Result<Arc<Found>, LoginError>> {
         let last = self.last.lock();
-        let younger = |than: SignedDuration| last.found.as_ref().filter(|found| now.duration_since(found.at) < than);
-        if let Some(found) = younger(good_for) {
+        let other = last.found.as_ref().filter(|found| outdated.is_none_or(|outdated| !Arc::ptr_eq(found, outdated)));
+        let younger = |than: SignedDuration| other.filter(|found| now.duration_since(found.at) < than);
+        if let Some(found) = younger(FRESH) {
             return Some(Ok(Arc::clone(found)));
         }
         let (at, error) = last.failed.as_ref()?;

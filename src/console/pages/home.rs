@@ -3,7 +3,7 @@
 use super::super::{Desk, Refused, Visitor};
 use super::login::to_login;
 use super::page::page;
-use super::tokens::{Row, own};
+use super::tokens::{Row, rows};
 use askama::Template;
 use auth::Session;
 use axum::{
@@ -36,7 +36,7 @@ pub(super) async fn home(
         return to_login(&desk, "/-/");
     };
     let Session { principal, expires, .. } = session;
-    let tokens = own(&desk, &principal.subject, visitor.now).await?;
+    let tokens = rows(&desk, &principal.subject, visitor.now).await?;
     let home = Home {
         base: &desk.site.base,
         site: &desk.site.url,
