@@ -71,4 +71,4 @@ pub use rejection::Rejection;
 pub use session::{SESSION_BYTES, Session, SessionSettings, Sessions};
 pub use subject::{Group, Subject, SubjectError};
 pub use token::{RANDOM_BYTES, Token, TokenDigest, TokenError, TokenId, TokenIdError, TokenText};
-pub use tokens::{Change, ChangeKind, Refreshed, Tokens};
+pub use tokens::{Change, ChangeKind, Known, Refreshed, Tokens};

@@ -25,12 +25,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
+use crate::family::Family;
 use crate::issued::{Issued, Purpose, Standing, Validity};
 use crate::ledger::{Ledger, LedgerError};
 use crate::principal::Principal;
 use crate::rejection::Rejection;
 use crate::token::{Token, TokenDigest, TokenId};
 pub use change::{Change, ChangeKind};
+pub use writing::Known;
 
 /// Times of last use are written this often at most, in seconds.
 const FLUSH_EVERY: i64 = 60;
@@ -48,6 +50,7 @@ type View = HashMap<TokenId, Entry>;
 struct Entry {
     digest: TokenDigest,
     purpose: Purpose,
+    family: Option<Family>,
     validity: Validity,
     principal: Arc<Principal>,
     /// Outlives the view, so that a refresh forgets no use.
@@ -261,8 +264,8 @@ impl Tokens {
 
 impl Entry {
     fn of(issued: &Issued, digest: TokenDigest, usage: Arc<Usage>) -> Self {
-        let (purpose, validity) = (issued.purpose, issued.validity);
-        Self { digest, purpose, validity, principal: Arc::new(issued.principal()), usage }
+        let (purpose, family, validity) = (issued.purpose, issued.family, issued.validity);
+        Self { digest, purpose, family, validity, principal: Arc::new(issued.principal()), usage }
     }
 }
 

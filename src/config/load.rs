@@ -13,6 +13,7 @@ use super::quantity::{Form, Size, Value, quoted};
 use super::report::{GivenOption, Report};
 use super::section::{Section, nearest};
 use super::settings::{Audit, Checksum, Mode, Policy, Settings, Store};
+use super::tokens::tokens;
 use crate::telemetry::log;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -148,6 +149,7 @@ fn settings(mut root: Section<'_, '_>, environment: &BTreeMap<String, String>, f
     };
     let store = store(root.section("store"), under("store"), &mode.value);
     let limits = limits(root.section("limits"));
+    let tokens = tokens(root.section("tokens"));
     let audit = audit(root.section("audit"), under("audit"));
     let log = logging(root.section("log"));
     root.finish();
@@ -169,6 +171,7 @@ fn settings(mut root: Section<'_, '_>, environment: &BTreeMap<String, String>, f
         checksum,
         store,
         limits,
+        tokens,
         audit,
         log,
     })

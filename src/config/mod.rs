@@ -31,6 +31,7 @@ mod report;
 mod secret;
 mod section;
 mod settings;
+mod tokens;
 mod trust;
 
 pub use load::{Inputs, Loaded, load};
@@ -41,6 +42,7 @@ pub use settings::{
     Admin, Audit, Checksum, Credential, Database, DatabaseKey, Failures, Forward, Hedge, Identity, Listen, Login, Mode,
     Policy, Settings, Source, Store, Tls, Upstream,
 };
+pub use tokens::Tokens;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The validated settings. Plain values: each part's own settings are made from them where the parts are put together.
 
-use super::Secret;
+use super::{Secret, Tokens};
 use crate::telemetry::log;
 use crate::{forward, limit};
 use auth::{DirectorySettings, IssuerSettings, NamePart, SessionSettings};
@@ -47,6 +47,8 @@ pub struct Settings {
     pub store: Store,
     /// Who may ask how much.
     pub limits: limit::Settings,
+    /// What people and pipelines get themselves.
+    pub tokens: Tokens,
     /// The audit journal.
     pub audit: Audit,
     /// The log.

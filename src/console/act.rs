@@ -32,7 +32,7 @@ impl Desk {
             act: Some(Act { name, detail: detail.as_bytes() }),
             ..Record::new(visitor.now, Kind::Act, &who.subject)
         };
-        self.journal.append(&record).map_err(|error| {
+        self.grants.journal.append(&record).map_err(|error| {
             let text = "the audit record of this could not be kept, so it was not done\ntry again; if it lasts, tell the operators";
             RequestError::new(error::Kind::Unrecorded, text).because(error).into()
         })

@@ -1,6 +1,7 @@
 //! `GET /-/api/v1/whoami`: whom the gateway takes the caller for.
 
 use super::{Desk, Refused, Visitor};
+use auth::Method;
 use axum::{Extension, Json, extract::State};
 use serde::Serialize;
 use std::sync::Arc;
@@ -16,6 +17,9 @@ pub(super) struct Identity {
     token: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<Arc<str>>,
+    /// RFC 3339 in UTC, for issued tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
 }
 
 /// Answers only those who are somebody.
@@ -24,7 +28,10 @@ pub(super) async fn whoami(
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Json<Identity>, Refused> {
     let principal = visitor.somebody()?;
+    let token = principal.token_id.as_deref().filter(|_| principal.method == Method::Token);
+    let known = token.and_then(|id| desk.grants.tokens.known(id.parse().ok()?));
     Ok(Json(Identity {
+        expires: known.and_then(|known| known.validity.expires).map(|at| at.to_string()),
         subject: Arc::clone(&principal.subject),
         groups: Arc::clone(&principal.groups),
         roles: desk.policy.load().roles(principal),

@@ -12,30 +12,33 @@ mod act;
 mod cookies;
 mod forgery;
 mod identity;
+pub mod oauth;
 mod pages;
 mod refused;
 mod site;
+mod tokens;
 mod visitor;
 
+pub use oauth::Grants;
 pub use refused::Refused;
 pub use site::Site;
 pub use visitor::{Proof, Visitor, session};
 
 use crate::{
-    audit::Journal,
     error::{Kind, RequestError},
     policy,
 };
-use auth::{Codes, Devices, Logins, Sessions};
+use auth::{Logins, Sessions};
 use axum::{
     Router,
     body::Body,
     http::{Request, Response},
     routing::get,
 };
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 use tokio::runtime::Handle;
 use tower::ServiceExt;
+use zeroize::Zeroizing;
 
 /// What the handlers share.
 pub struct Desk {
@@ -47,23 +50,15 @@ pub struct Desk {
     pub logins: Logins,
     /// Who has logged in.
     pub sessions: Arc<Sessions>,
-    /// Terminals that wait for somebody's approval.
-    pub devices: Arc<Devices>,
-    /// What programs on somebody's own machine are given.
-    pub codes: Arc<Codes>,
-    /// Where acts are kept.
-    pub journal: Arc<Journal>,
-    /// The token database.
-    pub ledger: PathBuf,
+    /// How tokens are got.
+    pub grants: Arc<Grants>,
 }
 
 impl Desk {
-    /// Random bytes of the system.
-    fn draw<const LENGTH: usize>(&self) -> Result<[u8; LENGTH], Refused> {
-        let mut random = [0; LENGTH];
-        let drawn = aws_lc_rs::rand::fill(&mut random);
-        drawn.map_err(|_| RequestError::new(Kind::Internal, "the system gives no random numbers"))?;
-        Ok(random)
+    /// Random bytes.
+    fn draw<const LENGTH: usize>(&self) -> Result<Zeroizing<[u8; LENGTH]>, Refused> {
+        let drawn = self.grants.random::<LENGTH>();
+        drawn.map_err(|_| RequestError::new(Kind::Internal, "the system gives no random numbers").into())
     }
 }
 
@@ -77,8 +72,14 @@ pub struct Console {
 impl Console {
     /// A console over these parts; what waits runs on `background`.
     pub fn new(desk: Arc<Desk>, background: Handle) -> Self {
-        let router = Router::new().route("/-/api/v1/whoami", get(identity::whoami)).merge(pages::routes());
-        let router = router.fallback(absent).method_not_allowed_fallback(method).with_state(Arc::clone(&desk));
+        let router = Router::new()
+            .route("/-/api/v1/whoami", get(identity::whoami))
+            .merge(tokens::routes())
+            .merge(oauth::routes())
+            .merge(pages::routes())
+            .fallback(absent)
+            .method_not_allowed_fallback(method)
+            .with_state(Arc::clone(&desk));
         Self { desk, router, background }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     audit::{self, AuditError, Journal},
     checksum::{Database, Databases, Directory, OpenError, SourceWire},
     config::{self, Mode, Settings},
-    console::{Console, Desk, Site},
+    console::{Console, Desk, Grants, Site, oauth::NoRandomness},
     forward::{Forward, Identity},
     limit::{Limits, since_now},
     policy::Live,
@@ -19,8 +19,8 @@ use crate::{
     telemetry::{Metrics, label::Upstream},
 };
 use auth::{
-    Authenticator, FetchError, Fetcher, Issuers, Ledger, LedgerError, Logins, MEMORY_KEY_BYTES, NamePart, Principal,
-    Sessions, Tokens,
+    Authenticator, Codes, Devices, FetchError, Fetcher, Issuers, Ledger, LedgerError, Logins, MEMORY_KEY_BYTES,
+    NamePart, Principal, Sessions, Tokens,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{io, path::PathBuf, sync::Arc};
@@ -132,16 +132,28 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
 
     let public_url = public_url(settings);
     let policy = Arc::new(Live::new(policy));
+    let authenticator = Arc::new(Authenticator::new(Arc::clone(&tokens), Arc::clone(&issuers), people));
+    let limits = Arc::new(Limits::new(&settings.limits, since_now()));
+    let grants = Arc::new(Grants {
+        tokens: Arc::clone(&tokens),
+        devices: Devices::default(),
+        codes: Codes::default(),
+        authenticator: Arc::clone(&authenticator),
+        limits: Arc::clone(&limits),
+        journal: Arc::clone(&journal),
+        policy: Arc::clone(&policy),
+        settings: settings.tokens.clone(),
+        public_url: public_url.clone(),
+        background: around.background.clone(),
+        random: Arc::new(|bytes| aws_lc_rs::rand::fill(bytes).map_err(|_| NoRandomness)),
+    });
     let site = Site::new(&public_url);
     let desk = Desk {
         policy: Arc::clone(&policy),
         logins: logins(settings, &site)?,
         site,
         sessions: Arc::new(Sessions::new(settings.sessions)),
-        devices: Arc::default(),
-        codes: Arc::default(),
-        journal: Arc::clone(&journal),
-        ledger: tokens_path(settings),
+        grants,
     };
     let gateway = Gateway {
         front: Front {
@@ -150,14 +162,14 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         },
         public_url,
         contact: settings.contact.clone(),
-        authenticator: Arc::new(Authenticator::new(Arc::clone(&tokens), Arc::clone(&issuers), people)),
+        authenticator,
         certificate_name: settings.tls.as_ref().map_or(NamePart::CommonName, |tls| tls.client_name),
         background: around.background.clone(),
         lookout: Lookout::default(),
         stand_in: around.stand_in,
         policy,
         console: Console::new(Arc::new(desk), around.background),
-        limits: Limits::new(&settings.limits, since_now()),
+        limits,
         journal,
         holding,
         databases,

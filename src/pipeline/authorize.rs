@@ -7,10 +7,11 @@ use super::{
 use crate::{
     error::{Kind, RequestError},
     goproxy::Target,
-    policy::{Authorization, Decision, Permit, Rule, Verdict},
+    policy::{Authorization, Decision, Permit, Rule, Scope, Verdict},
 };
 use auth::{Method, Principal};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use std::net::IpAddr;
 
 impl Gateway {
     /// Asks the policy in force, and writes into the trail what it said.
@@ -19,7 +20,7 @@ impl Gateway {
             return Err(RequestError::new(Kind::Internal, "nothing was asked"));
         };
         let policy = self.policy.load();
-        let authorization = policy.authorize(&trail.principal, &target, day(trail.received));
+        let authorization = policy.authorize_from(&trail.principal, &target, day(trail.received), client(trail));
         trail.ruling = Ruling::of(&authorization, policy.roles(&trail.principal).into(), policy.digest().into());
         match authorization.verdict {
             Verdict::Permitted(permit) => Ok(permit),
@@ -28,13 +29,33 @@ impl Gateway {
                 trail.ruling = Ruling::unauthenticated();
                 Err(self.credential_wanted())
             }
+            Verdict::Denied if authorization.decision.elsewhere => Err(self.elsewhere(trail)),
             Verdict::Denied => Err(self.denial(&trail.principal, &target, &authorization.decision)),
         }
     }
 
     /// The same question for another target on behalf of the same principal.
     pub(super) fn authorize_also(&self, trail: &Trail, target: &Target) -> Authorization {
-        self.policy.load().authorize(&trail.principal, target, day(trail.received))
+        self.policy.load().authorize_from(&trail.principal, target, day(trail.received), client(trail))
+    }
+
+    /// Refuses a token that is used from where its scope does not hold, for what no rule decides about.
+    pub(super) fn within_addresses(&self, trail: &Trail) -> Result<(), RequestError> {
+        match trail.principal.scope.as_deref().map(Scope::parse) {
+            None => Ok(()),
+            Some(Ok(scope)) if scope.holds_from(client(trail)) => Ok(()),
+            // One that cannot be read holds nowhere.
+            Some(_) => Err(self.elsewhere(trail)),
+        }
+    }
+
+    /// What a developer reads whose token is good, but not where they are.
+    fn elsewhere(&self, trail: &Trail) -> RequestError {
+        let from = client(trail).map_or_else(|| "here".to_owned(), |client| client.to_string());
+        let contact = self.contact.as_deref().map_or_else(String::new, |contact| format!("\ncontact: {contact}"));
+        let subject = &trail.principal.subject;
+        let text = format!("modgate: the scope of the token of {subject} does not allow its use from {from}{contact}");
+        RequestError::new(Kind::Denied, text)
     }
 
     /// What a developer reads when the policy refuses.
@@ -68,6 +89,11 @@ pub(super) fn described(target: &Target) -> String {
         (Some(path), None) => path.to_string(),
         (None, _) => "this".to_owned(),
     }
+}
+
+/// Where the request comes from.
+fn client(trail: &Trail) -> Option<IpAddr> {
+    trail.caller.map(|caller| caller.client)
 }
 
 /// The policy's day is that of UTC.

@@ -93,7 +93,7 @@ pub struct Gateway {
     /// Pages, and the interface for programs.
     pub console: Console,
     /// Who may ask how much.
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     /// Where records go.
     pub journal: Arc<Journal>,
     /// Modules, held, fetched or handed on.

@@ -48,6 +48,7 @@ impl Gateway {
         if let Some(session) = &session {
             trail.principal = Arc::clone(&session.principal);
         }
+        self.within_addresses(trail)?;
         self.shape(trail).await?;
         let body = Limited::new(request.body_mut(), BODY).collect().await;
         let body =

@@ -15,6 +15,7 @@ use crate::{
 };
 use auth::Principal;
 use jiff::civil::Date;
+use std::net::IpAddr;
 
 /// A decision about a module, with what else the answer depends on.
 pub(super) struct Ruling {
@@ -31,9 +32,20 @@ impl Policy {
     /// A lookup in a checksum database is decided as reading that version. The rest of such a database, and `/`, are
     /// open to whoever may read anything at all.
     pub fn authorize(&self, principal: &Principal, target: &Target, today: Date) -> Authorization {
+        self.authorize_from(principal, target, today, None)
+    }
+
+    /// As [`Policy::authorize`], for a request from a client's address, on which the scope of a token may depend.
+    pub fn authorize_from(
+        &self,
+        principal: &Principal,
+        target: &Target,
+        today: Date,
+        client: Option<IpAddr>,
+    ) -> Authorization {
         let standing = self.roles.standing(principal.identities());
         let asking = Asking { standing: &standing, action: Action::Read, day: today };
-        let limit = Limit::of(principal.scope.as_deref());
+        let limit = Limit::of(principal.scope.as_deref(), client);
         match module_of(target) {
             Some((path, version)) => self.authorize_module(asking, &limit, target, path, version),
             None => self.authorize_anywhere(asking, &limit, target),
@@ -80,7 +92,7 @@ impl Policy {
             && limit.covers_somewhere(asking.action)
             && self.may_be_told(asking, &decision);
         if !withheld && !limit.covers(asking.action, path.as_str(), private) {
-            decision = decision.outside_scope();
+            decision = decision.outside_scope(limit.is_elsewhere());
         }
         Ruling { decision, namespace, withheld, grounds }
     }
@@ -89,7 +101,7 @@ impl Policy {
     pub(super) fn ruling_on(&self, request: &Request<'_>, scope: Option<&str>) -> Ruling {
         let standing = self.roles.standing(request.identities.iter().copied());
         let asking = Asking { standing: &standing, action: request.action, day: request.day };
-        self.ruling(asking, &Limit::of(scope), request.module, request.version)
+        self.ruling(asking, &Limit::of(scope, None), request.module, request.version)
     }
 
     /// The parent of something private is withheld from all who may read anything and are not denied it by a rule;
@@ -99,10 +111,24 @@ impl Policy {
         !denied_by_rule && self.index.gather_anywhere(asking).decide(None).is_allowed()
     }
 
+    /// Whether somebody may `manage` whatever there is, public and private: what administering others' tokens takes. Rules
+    /// about single modules give nothing here.
+    pub fn may_manage_everything(&self, principal: &Principal, today: Date, client: Option<IpAddr>) -> bool {
+        let standing = self.roles.standing(principal.identities());
+        let asking = Asking { standing: &standing, action: Action::Manage, day: today };
+        let limit = Limit::of(principal.scope.as_deref(), client);
+        // A path that no pattern but the widest matches.
+        let nowhere = "modgate.invalid/tokens";
+        [false, true].into_iter().all(|private| {
+            let allowed = self.index.gather(asking, &PathKey::new(nowhere), private).decide(None).is_allowed();
+            allowed && limit.covers(Action::Manage, nowhere, private)
+        })
+    }
+
     fn authorize_anywhere(&self, asking: Asking<'_>, limit: &Limit, target: &Target) -> Authorization {
         let mut decision = self.index.gather_anywhere(asking).decide(None);
         if !limit.covers_somewhere(asking.action) {
-            decision = decision.outside_scope();
+            decision = decision.outside_scope(limit.is_elsewhere());
         }
         let verdict = match decision.effect {
             Effect::Deny => Verdict::Denied,

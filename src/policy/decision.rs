@@ -27,6 +27,8 @@ pub struct Decision {
     pub warnings: Vec<Arc<Rule>>,
     /// Whether the rules allow it and the token's scope does not, or is malformed.
     pub outside_scope: bool,
+    /// Whether that is because of where the request comes from.
+    pub elsewhere: bool,
 }
 
 /// The rules that apply to somebody's doing something with a module, before the version is known.
@@ -47,19 +49,26 @@ pub(super) struct Grounds {
 impl Decision {
     /// Allowed or denied by a rule.
     pub(super) fn by(effect: Effect, rule: &Arc<Rule>, warnings: Vec<Arc<Rule>>) -> Self {
-        Self { effect, rule: Some(Arc::clone(rule)), role: rule.role().map(Arc::clone), warnings, outside_scope: false }
+        Self {
+            effect,
+            rule: Some(Arc::clone(rule)),
+            role: rule.role().map(Arc::clone),
+            warnings,
+            outside_scope: false,
+            elsewhere: false,
+        }
     }
 
     /// Denied because no rule allows.
     pub(super) fn by_default(warnings: Vec<Arc<Rule>>) -> Self {
-        Self { effect: Effect::Deny, rule: None, role: None, warnings, outside_scope: false }
+        Self { effect: Effect::Deny, rule: None, role: None, warnings, outside_scope: false, elsewhere: false }
     }
 
     /// The same decision for a token whose scope does not cover the request.
-    pub(super) fn outside_scope(self) -> Self {
+    pub(super) fn outside_scope(self, elsewhere: bool) -> Self {
         match self.effect {
             Effect::Deny => self,
-            Effect::Allow => Self { outside_scope: true, ..Self::by_default(self.warnings) },
+            Effect::Allow => Self { outside_scope: true, elsewhere, ..Self::by_default(self.warnings) },
         }
     }
 

@@ -148,8 +148,18 @@ impl Tokens {
     }
 
     /// What is known of a token, from memory: what it is for, and until when it stands.
-    pub fn known(&self, id: TokenId) -> Option<(Purpose, Validity)> {
-        self.view.load().get(&id).map(|entry| (entry.purpose, entry.validity))
+    pub fn known(&self, id: TokenId) -> Option<Known> {
+        let view = self.view.load();
+        let entry = view.get(&id)?;
+        Some(Known { purpose: entry.purpose, family: entry.family, validity: entry.validity })
+    }
+
+    /// Which token this is, of whatever standing and purpose; `None` for whoever does not hold its secret.
+    pub fn held(&self, text: &str) -> Option<(TokenId, Purpose, Option<Family>)> {
+        let token = Token::parse(text).ok()?;
+        let view = self.view.load();
+        let entry = view.get(&token.id()).filter(|entry| token.digest().matches(&entry.digest))?;
+        Some((token.id(), entry.purpose, entry.family))
     }
 
     /// Writes, and brings the view up to date.
@@ -172,6 +182,17 @@ impl Tokens {
         self.view.store(Arc::new(view));
         Ok(written)
     }
+}
+
+/// What is known of a token from memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Known {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The login that it comes from.
+    pub family: Option<Family>,
+    /// Until when it stands.
+    pub validity: Validity,
 }
 
 /// Tokens that are not as the view has them; with their digests where they are new.

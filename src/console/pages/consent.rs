@@ -1,59 +1,32 @@
 //! `/-/oauth/authorize`: a person lets a program on their own machine have tokens (RFC 6749 §4.1.1, RFC 8252, RFC 7636).
 //!
-//! INVARIANT: a code goes to loopback by number only ([`Loopback`]), after a person with a session has said yes on a page that
-//! showed what for. Whatever is wrong with client or redirect URI is told here and redirected nowhere; PKCE with S256 is
-//! not optional.
+//! INVARIANT: a code goes to loopback by number only, after a person with a session has said yes on a page that showed what
+//! for. Whatever is wrong with the question is told here and redirected nowhere ([`Asked::read`]).
 
-use super::super::{Desk, Refused, Visitor};
 use super::login::to_login;
-use super::page::{page_towards, see};
-use crate::error::{Kind, RequestError};
-use askama::Template;
-use auth::{CODE_BYTES, Challenge, Line, Loopback};
-use axum::{
-    Extension, Form,
-    body::Body,
-    extract::{
-        Query, State,
-        rejection::{FormRejection, QueryRejection},
+use super::page::{page_towards, parameters, see};
+use crate::{
+    console::{
+        Desk, Refused, Visitor,
+        oauth::consent::{self, Asked},
     },
-    http::{Response, Uri},
+    error::{Kind, RequestError},
 };
-use serde::Deserialize;
+use askama::Template;
+use auth::Loopback;
+use axum::{
+    Extension,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, Response, Uri},
+    response::IntoResponse,
+};
 use std::sync::Arc;
-use url::Url;
+use url::{Url, form_urlencoded};
 
-/// The one client: our own command.
-const CLIENT: &str = "modgate-cli";
-/// The longest `state`.
-const LONGEST_STATE: usize = 512;
-
-/// What the program asks for.
-#[derive(Deserialize)]
-pub(super) struct Asked {
-    response_type: String,
-    client_id: String,
-    redirect_uri: String,
-    code_challenge: String,
-    code_challenge_method: String,
-    state: Option<String>,
-    scope: Option<String>,
-}
-
-/// The same, as the page's form sends it again.
-#[derive(Deserialize)]
-pub(super) struct Verdict {
-    verdict: String,
-    #[serde(flatten)]
-    asked: Asked,
-}
-
-/// What was asked for, checked.
-struct Request {
-    redirect: Loopback,
-    challenge: Challenge,
-    scope: Option<Line>,
-}
+/// What the page's form sends again, as it came.
+const REPEATED: [&str; 7] =
+    ["response_type", "client_id", "redirect_uri", "code_challenge", "code_challenge_method", "state", "scope"];
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -61,45 +34,9 @@ struct Consent<'c> {
     base: &'c str,
     subject: &'c str,
     csrf: &'c str,
-    asked: &'c Asked,
+    program: &'c str,
     scope: Option<&'c str>,
-}
-
-impl Asked {
-    fn check(&self) -> Result<Request, Refused> {
-        let refuse = |text: &str| Err(Refused(RequestError::new(Kind::BadRequest, text)));
-        let state = self.state.as_deref().unwrap_or_default();
-        if self.client_id != CLIENT {
-            return refuse("`client_id` is not a client of this gateway");
-        }
-        let Ok(redirect) = self.redirect_uri.parse::<Loopback>() else {
-            return refuse("`redirect_uri` is not http://127.0.0.1:PORT/… or http://[::1]:PORT/…");
-        };
-        if self.response_type != "code" || self.code_challenge_method != "S256" {
-            return refuse("`response_type` must be code, and `code_challenge_method` S256");
-        }
-        let Ok(challenge) = self.code_challenge.parse::<Challenge>() else {
-            return refuse("`code_challenge` is not a SHA-256 in base64url");
-        };
-        if state.len() > LONGEST_STATE || !state.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return refuse("`state` is too long, or not printable");
-        }
-        match self.scope.as_deref().filter(|scope| !scope.is_empty()).map(str::parse::<Line>) {
-            Some(Err(_)) => refuse("`scope` is malformed"),
-            scope => Ok(Request { redirect, challenge, scope: scope.and_then(Result::ok) }),
-        }
-    }
-
-    /// Where the browser goes with an answer.
-    fn answer(&self, request: &Request, name: &str, value: &str) -> Result<Response<Body>, Refused> {
-        let url = request.redirect.as_str().parse::<Url>();
-        let mut url = url.map_err(|error| RequestError::new(Kind::BadRequest, "not a URL").because(error))?;
-        url.query_pairs_mut().append_pair(name, value);
-        if let Some(state) = &self.state {
-            url.query_pairs_mut().append_pair("state", state);
-        }
-        see(url.as_str())
-    }
+    fields: Vec<(&'static str, &'c str)>,
 }
 
 /// `GET /-/oauth/authorize`
@@ -107,11 +44,10 @@ pub(super) async fn ask(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
     uri: Uri,
-    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response<Body>, Refused> {
-    let malformed = |error| RequestError::new(Kind::BadRequest, "the query of this URL is malformed").because(error);
-    let Query(asked) = asked.map_err(malformed)?;
-    let request = asked.check()?;
+    let parameters = parameters(uri.query().unwrap_or_default().as_bytes())?;
+    let get = |name: &str| parameters.get(name).map(String::as_str);
+    let asked = Asked::read(get)?;
     let Some(session) = visitor.session.as_deref() else {
         return to_login(&desk, uri.path_and_query().map_or("/-/", |page| page.as_str()));
     };
@@ -119,46 +55,43 @@ pub(super) async fn ask(
         base: &desk.site.base,
         subject: &session.principal.subject,
         csrf: session.csrf(),
-        scope: request.scope.as_ref().map(|scope| scope.as_str()),
-        asked: &asked,
+        program: asked.redirect.as_str(),
+        scope: asked.scope.as_ref().map(|scope| scope.as_str()),
+        fields: REPEATED.into_iter().filter_map(|name| Some((name, get(name)?))).collect(),
     };
-    page_towards(&consent, &origin(&request.redirect))
+    page_towards(&consent, &origin(&asked.redirect))
 }
 
 /// `POST /-/oauth/authorize`
 pub(super) async fn settle(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
-    form: Result<Form<Verdict>, FormRejection>,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Response<Body>, Refused> {
     let principal = visitor.may_change()?;
     if visitor.session.is_none() {
-        return Err(RequestError::new(Kind::Denied, "a login is approved by a person, in a browser").into());
+        let given = consent::authorize(State(desk), Extension(visitor), headers, body).await;
+        return Ok(given.into_response());
     }
-    let malformed = |error| RequestError::new(Kind::BadRequest, "the form is malformed").because(error);
-    let Form(Verdict { verdict, asked }) = form.map_err(malformed)?;
-    let request = asked.check()?;
-    let scope = request.scope.as_ref().map_or("everything", |scope| scope.as_str());
-    let detail = format!("{} for a program at {}, scope: {scope}", principal.subject, request.redirect.as_str());
-    match verdict.as_str() {
-        "approve" => {
+    let parameters = parameters(&body)?;
+    let get = |name: &str| parameters.get(name).map(String::as_str);
+    let asked = Asked::read(get)?;
+    let scope = asked.scope.as_ref().map_or("everything", |scope| scope.as_str());
+    let detail = format!("{} for a program at {}, scope: {scope}", principal.subject, asked.redirect.as_str());
+    match get("decision") {
+        Some("approve") => {
             desk.act(&visitor, principal, "consent.given", &detail, None)?;
-            let Request { redirect, challenge, scope } = &request;
-            let random = desk.draw::<CODE_BYTES>()?;
-            let code = desk.codes.issue(
-                Arc::clone(principal),
-                challenge.clone(),
-                redirect.clone(),
-                scope.clone(),
-                visitor.now,
-                &random,
-            );
-            let code = code.map_err(|error| RequestError::new(Kind::Limited, error.to_string()))?;
-            asked.answer(&request, "code", &code)
+            see(&consent::consent(&desk.grants, &visitor, asked)?)
         }
-        "deny" => {
+        Some("deny") => {
             desk.act(&visitor, principal, "consent.denied", &detail, None)?;
-            asked.answer(&request, "error", "access_denied")
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.append_pair("error", "access_denied");
+            if let Some(state) = &asked.state {
+                query.append_pair("state", state);
+            }
+            see(&format!("{}?{}", asked.redirect.as_str(), query.finish()))
         }
         _ => Err(RequestError::new(Kind::BadRequest, "neither approve nor deny").into()),
     }

@@ -1,24 +1,22 @@
 //! `/-/device`: a person approves or denies what a terminal asks for (RFC 8628 §3.3).
 //!
-//! INVARIANT: approving takes a session, so whoever approves has logged in at an issuer with this browser; a token cannot
-//! beget tokens this way. What is approved was shown: the scope, from which address, and when (§5.4: somebody may have been
-//! sent a code that another person's terminal shows).
+//! INVARIANT: what is approved was shown: the scope, from which address, and when (§5.4: somebody may have been sent a code that
+//! another person's terminal shows). Who may approve is decided where it is done ([`crate::console::oauth`]).
 
-use super::super::{Desk, Refused, Visitor};
 use super::login::to_login;
-use super::page::{Message, page};
+use super::page::{Message, page, parameters};
 use super::tokens::minute;
-use crate::error::{Kind, RequestError};
+use crate::{
+    console::{Desk, Refused, Visitor, oauth::device},
+    error::{Kind, RequestError},
+};
 use askama::Template;
-use auth::DeviceError;
 use axum::{
-    Extension, Form,
-    body::Body,
-    extract::{
-        Query, State,
-        rejection::{FormRejection, QueryRejection},
-    },
-    http::{Response, StatusCode},
+    Extension,
+    body::{Body, Bytes},
+    extract::{Query, State, rejection::QueryRejection},
+    http::{HeaderMap, Response, StatusCode},
+    response::IntoResponse,
 };
 use serde::Deserialize;
 use std::sync::Arc;
@@ -26,12 +24,6 @@ use std::sync::Arc;
 #[derive(Deserialize)]
 pub(super) struct Typed {
     user_code: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Verdict {
-    user_code: String,
-    verdict: String,
 }
 
 #[derive(Template)]
@@ -75,7 +67,10 @@ pub(super) async fn ask(
     let Some(code) = code else {
         return page(StatusCode::OK, &Ask { base, wrong: false });
     };
-    let Some(pending) = desk.devices.pending(code, visitor.now) else {
+    let guessing = |_| RequestError::new(Kind::Limited, "too many wrong codes; try again in a minute");
+    desk.grants.let_in(&visitor).map_err(guessing)?;
+    let Some(pending) = desk.grants.devices.pending(code, visitor.now) else {
+        desk.grants.charge(&visitor).map_err(guessing)?;
         return page(StatusCode::NOT_FOUND, &Ask { base, wrong: true });
     };
     let approve = Approve {
@@ -91,44 +86,34 @@ pub(super) async fn ask(
     page(StatusCode::OK, &approve)
 }
 
-/// `POST /-/device`: what the person decided.
+/// `POST /-/device`: what the person decided. A program that answers in a person's name gets no page.
 pub(super) async fn settle(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
-    form: Result<Form<Verdict>, FormRejection>,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Response<Body>, Refused> {
     let principal = visitor.may_change()?;
     if visitor.session.is_none() {
-        return Err(RequestError::new(Kind::Denied, "a login is approved by a person, in a browser").into());
+        let decided = device::decide(State(desk), Extension(visitor), headers, body).await;
+        return Ok(decided.into_response());
     }
-    let malformed = |error| RequestError::new(Kind::BadRequest, "the form is malformed").because(error);
-    let Form(Verdict { user_code, verdict }) = form.map_err(malformed)?;
-    let unknown = || refused(DeviceError::Unknown);
-    let pending = desk.devices.pending(&user_code, visitor.now).ok_or_else(unknown)?;
-    let from = pending.client.map_or_else(|| "?".to_owned(), |client| client.to_string());
-    let scope = pending.scope.as_ref().map_or("everything", |scope| scope.as_str());
-    let detail = format!("{} for a terminal at {from}, scope: {scope}", principal.subject);
-    let (title, text) = match verdict.as_str() {
-        "approve" => {
-            desk.act(&visitor, principal, "device.approved", &detail, None)?;
-            desk.devices.approve(&user_code, Arc::clone(principal), visitor.now).map_err(refused)?;
+    let form = parameters(&body)?;
+    let missing = || RequestError::new(Kind::BadRequest, "`user_code` is missing");
+    let user_code = form.get("user_code").ok_or_else(missing)?;
+    let (title, text) = match form.get("decision").map(String::as_str) {
+        Some("approve") => {
+            device::approve(&desk.grants, &visitor, user_code)?;
             ("Approved", "Your terminal is logged in a few seconds from now. You can close this page.")
         }
-        "deny" => {
+        Some("deny") => {
+            device::deny(&desk.grants, &visitor, user_code)?;
+            let detail = format!("a login of a device was denied by {}", principal.subject);
             desk.act(&visitor, principal, "device.denied", &detail, None)?;
-            desk.devices.deny(&user_code, visitor.now).map_err(refused)?;
             ("Denied", "Whoever asked gets nothing. If it was not you, tell the operators.")
         }
         _ => return Err(RequestError::new(Kind::BadRequest, "neither approve nor deny").into()),
     };
     let (base, request) = (desk.site.base.as_str(), &*visitor.request);
     page(StatusCode::OK, &Message { base, title, text, request, again: false })
-}
-
-fn refused(error: DeviceError) -> Refused {
-    let kind = match error {
-        DeviceError::Guessing | DeviceError::Full | DeviceError::Crowded => Kind::Limited,
-        DeviceError::Unknown | DeviceError::Settled => Kind::Absent,
-    };
-    RequestError::new(kind, error.to_string()).into()
 }

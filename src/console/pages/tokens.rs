@@ -4,18 +4,18 @@
 //! newest of each purpose, and taking one back takes back all of that login.
 
 use super::super::{Desk, Refused, Visitor};
-use super::page::see_own;
+use super::page::{parameters, see_own};
 use crate::error::{Kind, RequestError};
-use auth::{Issued, Ledger, LedgerError, Purpose, Standing, Subject, TokenId};
+use auth::{Issued, Purpose, Standing, Subject, TokenId};
 use axum::{
-    Extension, Form,
-    body::Body,
-    extract::{State, rejection::FormRejection},
+    Extension,
+    body::{Body, Bytes},
+    extract::State,
     http::Response,
 };
 use jiff::Timestamp;
-use serde::Deserialize;
 use std::sync::Arc;
+use tokio::task::spawn_blocking;
 
 /// A token as it is shown.
 pub(super) struct Row {
@@ -37,53 +37,39 @@ pub(super) async fn rows(desk: &Desk, subject: &str, now: Timestamp) -> Result<V
 async fn own(desk: &Desk, subject: &str, now: Timestamp) -> Result<Vec<Issued>, Refused> {
     // Somebody whose name cannot own a token has none.
     let Ok(owner) = subject.parse::<Subject>() else { return Ok(Vec::new()) };
-    let mut own = with_ledger(desk, move |ledger| ledger.owned(&owner)).await?;
+    let tokens = Arc::clone(&desk.grants.tokens);
+    let read = spawn_blocking(move || tokens.with_ledger(|ledger| ledger.owned(&owner)));
+    let mut own = read.await.map_err(down)?.map_err(down)?;
     own.retain(|token| token.validity.standing(now) == Standing::Live && token.spent.is_none());
     own.sort_by_key(|token| std::cmp::Reverse(token.created));
     Ok(own)
-}
-
-#[derive(Deserialize)]
-pub(super) struct Chosen {
-    id: String,
 }
 
 /// `POST /-/tokens/revoke`: takes back a token of one's own.
 pub(super) async fn revoke(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
-    form: Result<Form<Chosen>, FormRejection>,
+    body: Bytes,
 ) -> Result<Response<Body>, Refused> {
     let principal = visitor.may_change()?;
     let absent = || RequestError::new(Kind::Absent, "you have no such token");
-    let malformed = |error| RequestError::new(Kind::BadRequest, "the form is malformed").because(error);
-    let Form(Chosen { id }) = form.map_err(malformed)?;
+    let form = parameters(&body)?;
+    let id = form.get("id").ok_or_else(absent)?;
     let id = id.parse::<TokenId>().map_err(|_| absent())?;
     let mine = own(&desk, &principal.subject, visitor.now).await?;
     let family = mine.into_iter().find(|token| token.id == id).ok_or_else(absent)?.family;
-    desk.act(&visitor, principal, "token.revoked", &format!("{} of {}", id.as_str(), principal.subject), None)?;
-    let now = visitor.now;
-    let revoked = with_ledger(&desk, move |ledger| match family {
-        Some(family) => ledger.revoke_family(family, now).map(|revoked| revoked.len()),
-        None => ledger.revoke(id, now).map(|revoked| usize::from(revoked.is_some())),
+    let (tokens, now) = (Arc::clone(&desk.grants.tokens), visitor.now);
+    let revoked = spawn_blocking(move || match family {
+        Some(family) => tokens.revoke_family(family, now),
+        None => tokens.revoke(id, now),
     });
-    let tokens = revoked.await?;
-    tracing::info!(tokens, subject = &*principal.subject, "tokens were revoked on the page");
+    let revoked = revoked.await.map_err(down)?.map_err(down)?;
+    desk.grants.record_revoked(&revoked, "by its owner, on the page", principal, &visitor);
     see_own(&desk, "/-/")
 }
 
-/// Works on the token database, which blocks.
-async fn with_ledger<T: Send + 'static>(
-    desk: &Desk,
-    work: impl FnOnce(&mut Ledger) -> Result<T, LedgerError> + Send + 'static,
-) -> Result<T, Refused> {
-    let path = desk.ledger.clone();
-    let done = tokio::task::spawn_blocking(move || work(&mut Ledger::open(&path)?)).await;
-    let unavailable = || RequestError::new(Kind::AuthenticatorDown, "the token database cannot be read; try again");
-    match done {
-        Ok(done) => Ok(done.map_err(|error| unavailable().because(error))?),
-        Err(panicked) => Err(unavailable().because(panicked).into()),
-    }
+fn down(error: impl std::error::Error + Send + Sync + 'static) -> RequestError {
+    RequestError::new(Kind::AuthenticatorDown, "the token database cannot be read; try again").because(error)
 }
 
 fn row(token: &Issued) -> Row {
