@@ -16,7 +16,7 @@
 //! * `hostile_jwt`: forged tokens; `issuer_keys`: a real issuer whose keys change and which goes down.
 //!
 //! What tests share: `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind`, `issuer`,
-//! `directory_server` (running processes), `web_client`, `oracle_process`, `zip_forge`, `dice`.
+//! `directory_server`, `browser` (running processes), `web_client`, `oracle_process`, `zip_forge`, `dice`.
 
 #![expect(
     clippy::unwrap_used,
@@ -31,6 +31,7 @@
 mod answers;
 mod audit_index;
 mod bad_input;
+mod browser;
 mod checksum_database;
 mod checksum_oracle;
 mod client_certificates;
