@@ -138,10 +138,10 @@ mod tests {
     fn problems_have_their_places() {
         for (login, said) in [
             ("", "`issuer.0.login.client_id` is missing"),
-            ("client_id = \"m\"\nclient_secret_file = \"none\"\n", "9:22: cannot use the secret in"),
-            ("client_id = \"m\"\nscopes = [\"a b\"]\n", "9:11: `issuer.0.login.scopes`: expected a scope"),
-            ("client_id = \"m\"\nsecret = \"x\"\n", "9:1: unknown key `secret` in `issuer.0.login`"),
-            ("client_id = \"m\"\n[sessions]\nidle = \"1ms\"\n", "10:8: `sessions.idle` is \"1ms\", not between"),
+            ("client_id = \"m\"\nclient_secret_file = \"none\"\n", "10:22: cannot use the secret in"),
+            ("client_id = \"m\"\nscopes = [\"a b\"]\n", "10:11: `issuer.0.login.scopes`: expected a scope"),
+            ("client_id = \"m\"\nsecret = \"x\"\n", "10:1: unknown key `secret` in `issuer.0.login`"),
+            ("client_id = \"m\"\n[sessions]\nidle = \"1ms\"\n", "11:8: `sessions.idle` is \"1ms\", not between"),
         ] {
             let error = with(login).unwrap_err();
             assert!(error.contains(said), "{said}\n{error}");

@@ -43,7 +43,7 @@ fn the_example_is_good_and_has_every_key() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/modgate.example.toml");
     let example = fs::read_to_string(file).unwrap();
     let directory = tempfile::tempdir().unwrap();
-    for secret in ["proxy-password", "forge-token", "store-secret"] {
+    for secret in ["proxy-password", "forge-token", "store-secret", "corp-client-secret"] {
         fs::write(directory.path().join(secret), "x".repeat(32)).unwrap();
     }
     // Every line that is commented out with `#` and no blank is a setting.
