@@ -50,6 +50,7 @@ mod gateway_drain;
 mod gateway_policy;
 mod go_client;
 mod go_scripts;
+mod grants;
 mod hostile;
 mod hostile_jwt;
 mod http2;
