@@ -46,7 +46,7 @@ pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claim_path::{ClaimPath, ClaimPathError};
 pub use claim_pattern::{ClaimPattern, TextPattern, TextPatternError};
 pub use follower::{KeyStanding, KeyState};
-pub use issuer::{Alias, AliasError, Issuer, IssuerError, IssuerSettings, Renewal, Reread};
+pub use issuer::{Alias, AliasError, Issuer, IssuerError, IssuerSettings, KeyNews, Reread};
 pub use issuers::Issuers;
 pub use key_file::{KeyFile, KeyFileError};
 pub use key_source::{KeySource, KeysAt, Published};

@@ -17,6 +17,9 @@
 //!    was sent.
 //! 7. A browser logs in at an issuer ([`Logins`]) and has a session from then on ([`Sessions`]), which counts for pages only.
 //!
+//! 5. Who is somebody may get tokens of their own: by a device ([`Devices`]), by a browser ([`Codes`]), or by asking. A login's tokens
+//!    are a [`Family`]. What became of their owners is asked again now and then ([`RollCall`]).
+//!
 //! Time and randomness are arguments everywhere. Secrets have no `Display` and no `Debug`, and the buffers that
 //! held them are wiped. What is deliberately elsewhere: HTTP statuses (the pipeline), what a scope means (the
 //! policy), where the ledger lies (the configuration).
@@ -37,12 +40,15 @@ mod memory;
 mod name;
 mod principal;
 mod rejection;
+mod renewal;
+mod seal;
 mod secret;
 mod session;
 mod subject;
 mod throttle;
 mod token;
 mod tokens;
+mod whereabouts;
 
 pub use authenticator::{Authenticator, Effort, Outcome};
 pub use certificate::{CertificateError, Certified, NamePart, UnknownNamePart};
@@ -58,8 +64,8 @@ pub use fetch::{FetchError, Fetched, Fetcher, is_confidential};
 pub use issued::{Grant, Issued, Kind, Purpose, Standing, Validity};
 pub use jwt::{
     Algorithm, Alias, AliasError, ClaimPath, ClaimPathError, ClaimPattern, GroupName, Issuer, IssuerError,
-    IssuerSettings, Issuers, KeyFile, KeyFileError, KeySource, KeyStanding, KeyState, KeysAt, Published, Reason,
-    Refusal, Renewal, Reread, SubjectTemplate, SubjectTemplateError, TextPattern, TextPatternError, TrustRule,
+    IssuerSettings, Issuers, KeyFile, KeyFileError, KeyNews, KeySource, KeyStanding, KeyState, KeysAt, Published,
+    Reason, Refusal, Reread, SubjectTemplate, SubjectTemplateError, TextPattern, TextPatternError, TrustRule,
     UnknownAlgorithm, Unproved,
 };
 pub use ledger::{IssueError, Ledger, LedgerError, Lifetimes, Rotated, RotationError};
@@ -68,7 +74,10 @@ pub use memory::MEMORY_KEY_BYTES;
 pub use name::{Line, Name, NameError};
 pub use principal::{Claim, Method, Principal};
 pub use rejection::Rejection;
+pub use renewal::{KeepError, ReadIdToken, Renewal, SealingBytes};
+pub use seal::{SEAL_BYTES, SEALING_BYTES, Seal, SealError};
 pub use session::{SESSION_BYTES, Session, SessionSettings, Sessions};
 pub use subject::{Group, Subject, SubjectError};
 pub use token::{RANDOM_BYTES, Token, TokenDigest, TokenError, TokenId, TokenIdError, TokenText};
 pub use tokens::{Change, ChangeKind, Known, Refreshed, Tokens};
+pub use whereabouts::{Answer, Found, Presence, RollCall, Whereabouts};

@@ -20,7 +20,7 @@ use crate::{
 };
 use auth::{
     Authenticator, Codes, Devices, FetchError, Fetcher, Issuers, Ledger, LedgerError, Logins, MEMORY_KEY_BYTES,
-    NamePart, Principal, Sessions, Tokens,
+    NamePart, Principal, Sessions, Tokens, Whereabouts,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{io, path::PathBuf, sync::Arc};
@@ -92,6 +92,8 @@ pub struct Assembled {
     pub issuers: Arc<Issuers>,
     /// Random, for this run.
     pub run: u64,
+    /// Whoever knows what became of people.
+    pub judges: Vec<Arc<dyn Whereabouts>>,
 }
 
 /// Where the issued tokens are.
@@ -179,7 +181,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         system: Arc::new(Principal { subject: "system".into(), ..Principal::anonymous() }),
         clock: around.clock,
     };
-    Ok(Assembled { gateway: Arc::new(gateway), tokens, issuers, run: around.run })
+    Ok(Assembled { gateway: Arc::new(gateway), tokens, issuers, judges: Vec::new(), run: around.run })
 }
 
 /// Where people log in.

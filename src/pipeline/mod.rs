@@ -24,6 +24,7 @@ mod lookout;
 mod narrow;
 mod plan;
 mod request_id;
+mod roll;
 mod serve;
 mod shape;
 mod stand_in;

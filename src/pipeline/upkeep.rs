@@ -4,7 +4,7 @@
 //! Each runs on the background runtime or on a thread of its own, and none of them can stop the gateway from serving:
 //! what fails is logged, recorded where it changes what is in force, and tried again.
 
-use super::{Gateway, assembly::Assembled};
+use super::{Gateway, assembly::Assembled, roll};
 use crate::{
     audit::{
         Record,
@@ -21,7 +21,7 @@ use crate::{
     },
     watch::{Watch, watch},
 };
-use auth::{Alias, Change, ChangeKind, Issuers, KeyStanding, KeyState, Refreshed, Renewal, Reread, Tokens};
+use auth::{Alias, Change, ChangeKind, Issuers, KeyNews, KeyStanding, KeyState, Refreshed, Reread, Tokens};
 use jiff::Timestamp;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{runtime::Handle, time::MissedTickBehavior};
@@ -61,6 +61,9 @@ impl Upkeep {
             scrub(background, store.clone());
         }
         tidy_limits(background, Arc::clone(&gateway));
+        let (judges, every) = (assembled.judges.clone(), settings.tokens.refresh_groups);
+        roll::call(background, judges, Arc::clone(&tokens), Arc::clone(&gateway), every);
+        roll::prune(background, Arc::clone(&tokens), Arc::clone(&gateway));
         let index = feed_index(&gateway, &settings.audit);
         let policy = &settings.policy;
         let build = |watch, key_watch, index| Self {
@@ -192,33 +195,33 @@ fn reread_keys(issuers: &Issuers, gateway: &Gateway) {
 /// Fetches what issuers publish, and tells what becomes of it.
 fn follow_issuers(background: &Handle, issuers: &Arc<Issuers>, gateway: &Arc<Gateway>, seed: u64) {
     let (following, clock) = (Arc::clone(gateway), Arc::clone(&gateway.clock));
-    let report = move |alias: &Alias, renewal: &Renewal| report_renewal(&following, alias, renewal);
+    let report = move |alias: &Alias, news: &KeyNews| report_key_news(&following, alias, news);
     issuers.follow(background, clock, seed, Arc::new(report));
     let (read, clock) = (Arc::clone(issuers), Arc::clone(&gateway.clock));
     gateway.metrics.register_issuers(move || read.states(clock()).iter().map(issuer_reading).collect());
 }
 
 /// INVARIANT (last good stays): as for the files, until the grace is over.
-fn report_renewal(gateway: &Gateway, issuer: &Alias, renewal: &Renewal) {
-    let (act, detail, result) = match renewal {
-        Renewal::Replaced { keys, notes } => {
+fn report_key_news(gateway: &Gateway, issuer: &Alias, news: &KeyNews) {
+    let (act, detail, result) = match news {
+        KeyNews::Replaced { keys, notes } => {
             tracing::info!(%issuer, keys, notes = notes.join("; "), "keys of the issuer replaced");
             let detail = format!("{issuer}: {keys} {} in force", if *keys == 1 { "key" } else { "keys" });
             ("keys.replaced", detail, Success::Succeeded)
         }
-        Renewal::Back => {
+        KeyNews::Back => {
             tracing::info!(%issuer, "the issuer publishes its keys again, and they are what they were");
             return;
         }
-        Renewal::Refused(why) => {
+        KeyNews::Refused(why) => {
             tracing::error!(%issuer, %why, "keys of the issuer not replaced, the last good ones stay");
             ("keys.refused", format!("{issuer}: {why}"), Success::Failed)
         }
-        Renewal::Unreachable(why) => {
+        KeyNews::Unreachable(why) => {
             tracing::error!(%issuer, %why, "the issuer cannot be reached, its last good keys stay");
             ("keys.unreachable", format!("{issuer}: {why}"), Success::Failed)
         }
-        Renewal::Dropped => {
+        KeyNews::Dropped => {
             tracing::error!(%issuer, "the issuer could not be reached for too long, its keys are not used any more");
             ("keys.dropped", format!("{issuer}: `keys_stale` is over"), Success::Failed)
         }

@@ -1,7 +1,7 @@
 //! The follower: a task for each issuer that publishes its keys, which fetches them ahead and again on a schedule, and is the
 //! only one that does.
 
-use super::issuer::{Alias, Issuer, Renewal};
+use super::issuer::{Alias, Issuer, KeyNews};
 use super::issuers::Issuers;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 /// Tells the time.
 type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// Is told what is worth telling.
-type Report = Arc<dyn Fn(&Alias, &Renewal) + Send + Sync>;
+type Report = Arc<dyn Fn(&Alias, &KeyNews) + Send + Sync>;
 
 /// How the published keys of an issuer are doing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,7 +106,7 @@ impl Issuers {
             let went = publication.fetch(issuer.settings(), clock()).await;
             let now = clock();
             let (due, news) = issuer.renew(publication, went, now, chance.draw());
-            if news.iter().any(|one| matches!(one, Renewal::Replaced { .. } | Renewal::Dropped)) {
+            if news.iter().any(|one| matches!(one, KeyNews::Replaced { .. } | KeyNews::Dropped)) {
                 self.forget(now);
             }
             publication.end(round);

@@ -140,7 +140,7 @@ pub enum IssuerError {
 
 /// What became of an issuer's published keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Renewal {
+pub enum KeyNews {
     /// Other keys are in force.
     Replaced {
         /// How many.
@@ -241,7 +241,7 @@ impl Issuer {
         went: Result<Harvest, Trouble>,
         now: Timestamp,
         chance: f64,
-    ) -> (Duration, Vec<Renewal>) {
+    ) -> (Duration, Vec<KeyNews>) {
         match went {
             Ok(harvest) => {
                 let max_age = harvest.max_age();
@@ -250,18 +250,18 @@ impl Issuer {
                 match taken {
                     Taken::Others(keys, notes) => {
                         publication.forget_absent();
-                        (due, vec![Renewal::Replaced { keys, notes }])
+                        (due, vec![KeyNews::Replaced { keys, notes }])
                     }
-                    Taken::Same => (due, ended.then_some(Renewal::Back).into_iter().collect()),
+                    Taken::Same => (due, ended.then_some(KeyNews::Back).into_iter().collect()),
                 }
             }
             Err(trouble) => {
                 let (due, begins) = publication.note(Err(&trouble), now, chance);
                 let told = match trouble {
-                    Trouble::Unreachable(text) => Renewal::Unreachable(text),
-                    Trouble::Unusable(text) => Renewal::Refused(text),
+                    Trouble::Unreachable(text) => KeyNews::Unreachable(text),
+                    Trouble::Unusable(text) => KeyNews::Refused(text),
                 };
-                let dropped = self.keyring.drop_outdated(now).then_some(Renewal::Dropped);
+                let dropped = self.keyring.drop_outdated(now).then_some(KeyNews::Dropped);
                 (due, begins.then_some(told).into_iter().chain(dropped).collect())
             }
         }

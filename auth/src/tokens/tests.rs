@@ -320,7 +320,7 @@ fn what_is_written_here_is_seen_at_once_and_is_no_news() {
 #[test]
 fn a_refresh_token_is_no_credential() {
     let house = House::new();
-    let family = Some(crate::Family::mint(&[1; 16]));
+    let family = Some(Family::mint(&[1; 16]));
     let grant = Grant { purpose: Purpose::Refresh, family, ..Grant::of("user:corp/bob".parse().unwrap()) };
     let (text, issued) = house.tokens.issue(&[(grant, &random(7))], 10, at(1100)).unwrap().pop().unwrap();
     let refused = house.tokens.verify(text.expose(), at(1200)).unwrap_err();

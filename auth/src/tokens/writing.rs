@@ -147,6 +147,11 @@ impl Tokens {
         with(in_place(&mut desk)?)
     }
 
+    /// Where the ledger lies.
+    pub fn path(&self) -> std::path::PathBuf {
+        self.desk().path.clone()
+    }
+
     /// What is known of a token, from memory: what it is for, and until when it stands.
     pub fn known(&self, id: TokenId) -> Option<Known> {
         let view = self.view.load();

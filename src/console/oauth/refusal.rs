@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_description_is_plain_ascii() {
         let refusal = OauthRefusal::new(Code::InvalidScope, "malformed `\"é\\\n`");
-        assert_eq!(refusal.text, "malformed `'''''`");
+        assert_eq!(refusal.text, "malformed `''''`");
         let response = refusal.into_response();
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");

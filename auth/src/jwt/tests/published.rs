@@ -3,7 +3,7 @@
 use super::mint::Mint;
 use super::scene::{NOW, settings};
 use crate::jwt::{
-    Algorithm, Issuer, IssuerSettings, Issuers, KeyFile, KeySource, KeyStanding, KeysAt, Published, Reason, Renewal,
+    Algorithm, Issuer, IssuerSettings, Issuers, KeyFile, KeyNews, KeySource, KeyStanding, KeysAt, Published, Reason,
     Unproved,
 };
 use crate::principal::Principal;
@@ -100,7 +100,7 @@ struct House {
     host: Arc<Host>,
     issuers: Arc<Issuers>,
     clock: Arc<AtomicI64>,
-    told: Arc<Mutex<Vec<Renewal>>>,
+    told: Arc<Mutex<Vec<KeyNews>>>,
     requests: AtomicUsize,
 }
 
@@ -126,7 +126,7 @@ impl House {
     async fn follow(self) -> Self {
         let (clock, told) = (Arc::clone(&self.clock), Arc::clone(&self.told));
         let clock = move || at(clock.load(Ordering::Relaxed));
-        let report = move |_: &_, renewal: &Renewal| told.lock().push(renewal.clone());
+        let report = move |_: &_, renewal: &KeyNews| told.lock().push(renewal.clone());
         self.issuers.follow(&Handle::current(), Arc::new(clock), 1, Arc::new(report));
         self.until("the first fetch", |house| !house.told.lock().is_empty()).await;
         self
@@ -193,7 +193,7 @@ const LONG: Duration = Duration::from_secs(600);
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_fetched_ahead_by_discovery_or_from_a_url() {
     let house = House::with(LONG).await.follow().await;
-    assert_eq!(*house.told.lock(), [Renewal::Replaced { keys: 1, notes: vec![] }]);
+    assert_eq!(*house.told.lock(), [KeyNews::Replaced { keys: 1, notes: vec![] }]);
     assert!(house.verify(&house.token("k1", "k1"), NOW).is_ok(), "nobody has to be asked");
     assert_eq!(*house.host.asked.lock(), [METADATA, KEYS]);
     assert_eq!(house.standing(NOW), KeyStanding::Fresh);
@@ -329,7 +329,7 @@ async fn faults_take_nothing_away_and_are_told_as_what_they_are() {
         house.until(said, |house| house.told.lock().len() > news).await;
         let told = house.told.lock().last().cloned().unwrap();
         match (&told, kind) {
-            (Renewal::Refused(why), "refused") | (Renewal::Unreachable(why), "unreachable") => {
+            (KeyNews::Refused(why), "refused") | (KeyNews::Unreachable(why), "unreachable") => {
                 assert!(why.contains(said), "{why}");
             }
             _ => panic!("{said}: {told:?}"),
@@ -343,7 +343,7 @@ async fn faults_take_nothing_away_and_are_told_as_what_they_are() {
     assert!(why.contains("the issuer `corp`: what it publishes cannot be used"), "{why}");
     house.host.answer(KEYS, ok(jwks(&["k1", "k2"])));
     house.issuers.renew();
-    house.until("the keys", |house| matches!(house.told.lock().last(), Some(Renewal::Replaced { keys: 2, .. }))).await;
+    house.until("the keys", |house| matches!(house.told.lock().last(), Some(KeyNews::Replaced { keys: 2, .. }))).await;
     assert!(house.verify(&house.token("k2", "k2"), NOW).is_ok());
     assert_eq!(house.standing(NOW), KeyStanding::Fresh);
 }
@@ -370,7 +370,7 @@ async fn an_outage_is_outlasted_for_the_grace_and_no_longer() {
     assert_eq!(house.standing(late), KeyStanding::Missing);
 
     house.clock.store(late, Ordering::Relaxed);
-    house.until("the keys to go", |house| house.told.lock().contains(&Renewal::Dropped)).await;
+    house.until("the keys to go", |house| house.told.lock().contains(&KeyNews::Dropped)).await;
     assert_eq!(house.told.lock().len(), 3, "an outage is told once: {:?}", house.told.lock());
     house.host.answer(KEYS, ok(jwks(&["k2", "k1"])));
     house.until("the keys", |house| house.standing(late) == KeyStanding::Fresh).await;
