@@ -219,7 +219,7 @@ fn an_entry_must_be_the_only_one_and_have_a_name() {
         assert_eq!(refused(&gateway, login, password), code, "{login}");
     }
     assert!(upstream.asked().is_empty(), "nothing was fetched");
-    assert!(gateway.log().contains("it has 2 values of `uid`, not one"), "the log says what is wrong");
+    gateway.await_log("it has 2 values of `uid`, not one");
     let (subject, _) = whoami(&gateway, "carol", "carol's-secret");
     assert_eq!(subject, "user:ldap/carol");
 }

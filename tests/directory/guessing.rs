@@ -109,20 +109,51 @@ fn a_credential_that_is_remembered_is_not_throttled_and_asked_about_once() {
 fn other_spellings_of_a_login_are_the_same_account() {
     let (upstream, office) = (upstream(), Office::new());
     let server = office.server();
-    let either = "filter = \"(|(uid={login})(employeeNumber={login}))\"\n";
-    server.change(&format!(
-        "dn: uid=bob,ou=people,{SUFFIX}\nchangetype: modify\nadd: employeeNumber\nemployeeNumber: 4711\n"
-    ));
-    let gateway = open(&upstream, &(office.config(&[server.ldaps()]) + either)).start();
-    // What the directory takes for the same, and cannot be told to be so before it is asked: compatibility forms, another attribute.
-    let logins =
-        ["bob", "4711", "ｂob", "bｏb", "boｂ", "ｂｏb", "bｏｂ", "ｂoｂ", "ｂｏｂ", "４711", "4７11", "47１1"];
-    let mut codes = Vec::new();
-    for login in logins {
-        codes.push(refused(&gateway, login, "wrong"));
-        let (_, body) = ask(&gateway, login, "wrong");
-        assert!(body.contains(REFUSED), "that there is such an entry is not told: {body}");
-    }
-    assert!(codes.iter().filter(|code| **code == *"ldap_throttled").count() >= 5, "{codes:?}");
-    assert!(server.binds("uid=bob") <= 7, "{}", server.binds("uid=bob"));
+    let template = format!(
+        "[ldap]\nservers = [{:?}]\nroots = {:?}\ndn_template = \"uid={{login}},ou=people,{SUFFIX}\"\n",
+        server.ldaps(),
+        office.roots()
+    );
+    let gateway = open(&upstream, &template).start();
+    let spellings = ["bob", "BOB", "ｂob", "bｏb", "boｂ", "ｂｏb", "Bｏｂ", "ｂoＢ", "ｂｏｂ"];
+    let codes: Vec<String> = spellings.iter().map(|login| refused(&gateway, login, "wrong")).collect();
+    assert_eq!(codes.iter().filter(|code| **code == *"ldap_password").count(), 5, "{codes:?}");
+    assert!(codes[5..].iter().all(|code| code == "ldap_throttled"), "{codes:?}");
+    assert_eq!(server.binds("ou=people"), 5);
+}
+
+/// What cannot be told to be the same account before the directory is asked is throttled afterwards, in other words: that there
+/// is such an account is not told by it.
+#[test]
+fn other_logins_of_an_entry_are_the_same_account() {
+    let (upstream, office) = (upstream(), Office::new());
+    let server = office.server();
+    let mails: Vec<String> = (0..10).map(|number| format!("bob-{number}@corp.example")).collect();
+    let added: String = mails.iter().map(|mail| format!("mail: {mail}\n")).collect();
+    server.change(&format!("dn: uid=bob,ou=people,{SUFFIX}\nchangetype: modify\nreplace: mail\n{added}"));
+    let gateway = open(&upstream, &(office.config(&[server.ldaps()]) + "filter = \"(mail={login})\"\n")).start();
+    let codes: Vec<String> = mails.iter().map(|mail| refused(&gateway, mail, "wrong")).collect();
+    assert!(codes[5..].iter().filter(|code| **code == *"ldap_throttled").count() >= 4, "{codes:?}");
+    assert!((5..=6).contains(&server.binds("uid=bob")), "{}", server.binds("uid=bob"));
+    let (_, body) = ask(&gateway, &mails[9], "wrong again");
+    assert!(body.contains(REFUSED), "{body}");
+}
+
+/// INVARIANT: many who send the same at once cost one bind.
+#[tokio::test]
+async fn one_look_for_all_who_send_the_same() {
+    let office = Office::new();
+    let server = office.server();
+    let asked = look_up::directory(&office, &server, "(uid={login})");
+    let now = jiff::Timestamp::now();
+    // All have begun before the first is answered.
+    let logins = (0..50).map(|number| {
+        let client = std::net::IpAddr::from([198, 51, 100, number]);
+        asked.verify("alice", "alice's-secret", client, now)
+    });
+    let outcomes = futures_util::future::join_all(logins).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, auth::Outcome::Authenticated(_))), "{outcomes:?}");
+    assert_eq!(server.binds("uid=Alice"), 1);
+    assert!(asked.recall("alice", "alice's-secret", now).is_some());
+    assert!(!asked.is_asking("alice", "alice's-secret", [198, 51, 100, 1].into(), now));
 }

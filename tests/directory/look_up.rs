@@ -7,7 +7,7 @@ use auth::{
 };
 use std::time::Duration;
 
-fn directory(office: &Office, server: &DirectoryServer, filter: &str) -> Directory {
+pub(super) fn directory(office: &Office, server: &DirectoryServer, filter: &str) -> Directory {
     let settings = DirectorySettings {
         servers: vec![ServerUrl::parse(&server.ldaps(), true).unwrap()],
         roots: Some(office.roots()),

@@ -107,7 +107,7 @@ fn while_all_servers_are_down_who_is_remembered_goes_on() {
             assert_eq!(ask(gateway, "alice", "alice's-secret").0, 200);
         }
         assert_eq!(last(gateway)["subject"], "user:ldap/Alice");
-        assert!(gateway.log().contains("no directory server can be asked"), "the log says it");
+        gateway.await_log("no directory server can be asked");
     }
     assert_eq!(upstream.asked().len(), fetched, "nothing was fetched for the others");
     let back = office.server_at(ldap, ldaps);
@@ -125,9 +125,9 @@ fn a_server_that_cannot_prove_its_name_gets_no_password() {
         let gateway = open(&upstream, &office.config(&[address])).start();
         let (status, body) = ask(&gateway, "alice", "alice's-secret");
         assert_eq!(status, 503, "{body}");
-        assert!(gateway.log().contains("certificate"), "{}", gateway.log());
+        gateway.await_log("invalid peer certificate");
     }
-    assert_eq!(server.binds(""), server.binds("cn=admin"), "nobody's password was sent");
+    assert_eq!(operations(&server), 0, "nobody's password was sent");
     assert!(upstream.asked().is_empty());
 }
 
@@ -139,7 +139,7 @@ fn an_account_that_is_refused_is_an_outage_and_its_new_password_is_read() {
     fs::write(office.password_file(), "wrong\n").unwrap();
     let gateway = open(&upstream, &office.config(&[server.ldaps()])).start();
     assert_eq!(ask(&gateway, "alice", "alice's-secret").0, 503);
-    assert!(gateway.log().contains("is refused: wrong DN or password"), "{}", gateway.log());
+    gateway.await_log("is refused: wrong DN or password");
     fs::write(office.password_file(), good).unwrap();
     assert_eq!(ask(&gateway, "alice", "alice's-secret").0, 200);
 }

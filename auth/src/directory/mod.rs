@@ -30,6 +30,7 @@ pub use server::{ServerUrl, ServerUrlError, Way};
 pub use settings::{Account, DirectorySettings, Finding, GroupSettings, GroupsBy};
 pub use template::{DnTemplate, FilterTemplate, TemplateError, is_attribute};
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -249,9 +250,11 @@ fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// One spelling for those that directories take for the same: letter case and repeated blanks make no difference to them.
+/// One spelling for those that directories take for the same (RFC 4518): letter case, compatibility forms such as full-width
+/// letters, and repeated blanks make no difference to them.
 fn fold(login: &str) -> String {
-    login.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+    let folded = ComposingNormalizerBorrowed::new_nfkc().normalize(login).to_lowercase();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

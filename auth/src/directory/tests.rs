@@ -107,6 +107,10 @@ async fn what_could_not_be_judged_is_no_failure() {
 fn a_login_is_told_by_a_keyed_hash() {
     let (one, other) = (directory(), Directory::new(settings(), directory().pool.roots(), &[4; MEMORY_KEY_BYTES]));
     assert_eq!(one.login_hash("Alice"), one.login_hash(" alice "));
+    for spelling in ["ＡＬＩＣＥ", "ａlice", "alicE"] {
+        assert_eq!(one.login_hash(spelling), one.login_hash("alice"), "{spelling}");
+    }
+    assert_eq!(one.login_hash("jürgen"), one.login_hash("JU\u{308}RGEN"));
     assert_ne!(one.login_hash("alice"), one.login_hash("bob"));
     assert_ne!(one.login_hash("alice"), other.login_hash("alice"));
     assert_eq!(one.login_hash("alice").len(), 16);
