@@ -169,3 +169,34 @@ impl Entry {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_found_however_they_are_spelled_and_a_part_is_noticed() {
+        let entry = Entry::made("cn=x", &[("memberof", &["a", "b"]), ("CN", &["x"])]);
+        assert_eq!(entry.values("memberOf"), ["a", "b"]);
+        assert!(entry.values("uid").is_empty() && !entry.is_cut("memberOf"));
+        // As Active Directory does with more than 1,500 values.
+        let cut = Entry::made("cn=x", &[("memberOf;range=0-1499", &["a"]), ("member", &["b"])]);
+        assert!(cut.is_cut("memberof") && !cut.is_cut("member"));
+    }
+
+    /// INVARIANT: servers let in whoever sends an empty password, so none is sent. (There is nobody to send it to.)
+    #[tokio::test]
+    async fn an_empty_password_is_refused_before_the_bind() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = ServerUrl::parse(&format!("ldap://{}", listener.local_addr().unwrap()), false).unwrap();
+        let config = rustls::ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into());
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+        let second = Duration::from_secs(1);
+        let mut link = Link::open(&server, &Roots(Arc::new(config)), second, second).await.unwrap();
+        drop(listener);
+        assert!(!link.bind("uid=alice", "").await.unwrap());
+        assert!(!link.bind("", "secret").await.unwrap());
+        assert!(link.bind("uid=alice", "secret").await.is_err());
+    }
+}

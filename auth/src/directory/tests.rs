@@ -103,6 +103,24 @@ async fn what_could_not_be_judged_is_no_failure() {
     assert!(directory.flights.lock().is_empty());
 }
 
+#[tokio::test]
+async fn it_is_known_what_is_being_asked_about() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = settings();
+    settings.servers = vec![ServerUrl::parse(&format!("ldap://{}", listener.local_addr().unwrap()), false).unwrap()];
+    settings.timeout = Duration::from_secs(10);
+    let directory = Arc::new(Directory::new(settings, directory().pool.roots(), &[3; MEMORY_KEY_BYTES]));
+    let asking = |password: &str| directory.is_asking("alice", password, client(), at(0));
+    assert!(!asking("secret"));
+    let asked = Arc::clone(&directory);
+    let verified = tokio::spawn(async move { asked.verify("alice", "secret", client(), at(0)).await });
+    let (connection, _) = listener.accept().await.unwrap();
+    assert!(asking("secret") && !asking("other"));
+    drop((connection, listener));
+    assert!(matches!(verified.await.unwrap(), Outcome::Unavailable(_)));
+    assert!(!asking("secret"));
+}
+
 #[test]
 fn a_login_is_told_by_a_keyed_hash() {
     let (one, other) = (directory(), Directory::new(settings(), directory().pool.roots(), &[4; MEMORY_KEY_BYTES]));
