@@ -84,6 +84,23 @@ fn a_primary_that_hangs_under_load_is_given_up_within_two_seconds() {
 }
 
 #[test]
+fn connections_that_a_restart_has_closed_are_replaced() {
+    let (upstream, office) = (upstream(), Office::new());
+    let mut server = office.server();
+    let gateway = open(&upstream, &(office.config(&[server.ldaps()]) + FORGETFUL)).start();
+    for _ in 0..3 {
+        assert_eq!(ask(&gateway, "alice", "alice's-secret").0, 200);
+    }
+    assert_eq!(server.binds("cn=modgate"), 1, "connections are kept");
+    let (ldap, ldaps) = server.ports();
+    server.kill();
+    let server = office.server_at(ldap, ldaps);
+    await_port(ldaps);
+    assert_eq!(ask(&gateway, "alice", "alice's-secret").0, 200, "at the first attempt");
+    assert_eq!(server.binds("uid=Alice"), 1);
+}
+
+#[test]
 fn while_all_servers_are_down_who_is_remembered_goes_on() {
     let (upstream, office) = (upstream(), Office::new());
     let (mut one, mut other) = (office.server(), office.server());
