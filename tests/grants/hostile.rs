@@ -61,11 +61,20 @@ fn only_post_is_taken_and_not_too_much_of_it() {
 }
 
 #[test]
-fn whoever_fails_too_often_is_not_listened_to() {
+fn whoever_fails_too_often_is_stopped_and_what_is_good_is_not() {
     let (door, issuer, _upstream) = open("[limits]\nfailures = \"1/h\"\nfailures_burst = 5\n");
-    let login = door.log_in(&issuer.jwt("alice"), None);
+    // Remembered from here on, so it is good for an address that is shut.
+    let jwt = issuer.jwt("alice");
+    let login = door.log_in(&jwt, None);
     let refusals: Vec<_> = (0..8).map(|_| door.refresh("mg_x").status).collect();
     assert_eq!(refusals, [400, 400, 400, 400, 400, 429, 429, 429]);
-    assert_eq!(door.refresh(text(&login, "refresh_token")).status, 429, "nor to anybody beside them");
-    assert_eq!(door.get(super::LIB, text(&login, "access_token")).status, 200, "what is good stays good");
+    let known = door.make(text(&login, "access_token"), &serde_json::json!({})).json();
+    let revoked = door.form("/-/oauth/revoke", &[("token", text(&known, "token"))], &[]);
+    assert_eq!(revoked.status, 200, "what is good stays good");
+    assert_eq!(door.refresh(text(&login, "refresh_token")).status, 200, "also that");
+    assert_eq!(door.get(super::LIB, text(&login, "access_token")).status, 200);
+    // What can be guessed is not looked up at all.
+    let guess = [("user_code", "BBBB-BBBB"), ("decision", "approve")];
+    let alice = super::door::bearer(&jwt);
+    assert_eq!(door.form("/-/device", &guess, &["-H", &alice]).status, 429);
 }

@@ -123,7 +123,7 @@ fn json_has_all_of_it_and_the_secret_only_once() {
     let created = desk.json("create alice --group dev --scope read --note laptop --expires 2026-12-31 --json");
     let mut expected = serde_json::json!({
         "id": created["id"], "subject": "user:token/alice", "groups": ["group:token/dev"],
-        "scope": "read", "note": "laptop", "state": "live",
+        "scope": "read", "note": "laptop", "purpose": "access", "state": "live",
         "created": "2026-03-01T12:00:00Z", "expires": "2027-01-01T00:00:00Z", "last_used": null, "revoked": null,
     });
     assert_eq!(desk.json("list --json"), serde_json::json!([expected]));
@@ -211,7 +211,8 @@ fn senseless_arguments_exit_2_and_say_why() {
         ("create alice --group a,b", "`,` at character 2"),
         ("create alice --expires soon", "90d"),
         ("create alice --note \u{1b}", "\\u{1b}"),
-        ("revoke", "<ID|--name <NAME>>"),
+        ("revoke", "<ID|--name <NAME>|--owner <SUBJECT>>"),
+        ("list --owner alice", "user:ISSUER/NAME"),
         ("revoke x", "12 letters and digits"),
         ("revoke 000000000000 --name x", "cannot be used with"),
     ] {

@@ -65,17 +65,28 @@ pub(super) async fn exchange(
     .into_response())
 }
 
-/// Whose JWT it is. Paid for as a failure beforehand, which is taken back if it is good.
+/// Whose JWT it is. Like at every door: an address that fails too often has only those accepted that are known to be good; whoever is not known
+/// to be good pays before anybody is asked, and has it back if they are good after all.
 async fn judged(grants: &Arc<Grants>, token: &str, visitor: &Visitor) -> Result<Arc<Principal>, OauthRefusal> {
     let not_good = || OauthRefusal::new(Code::InvalidRequest, "the subject token is not accepted here");
     let header = zeroize::Zeroizing::new(format!("Bearer {token}"));
     let mut scratch = Scratch::new();
-    let shown = presented([header.as_bytes()].into_iter(), &mut scratch);
-    let failure = visitor.client.map(|client| grants.limits.failed(client)).transpose().map_err(|excess| {
-        OauthRefusal::new(Code::TooMany, "too many failed attempts from this address").wait(excess.retry_after)
-    })?;
-    let Ok(shown @ Presented::Jwt(_)) = &shown else { return Err(not_good()) };
-    let mut outcome = grants.authenticator.authenticate(shown, Effort::Full, visitor.now);
+    let shown = presented([header.as_bytes()], &mut scratch);
+    let Ok(shown @ Presented::Jwt(_)) = &shown else {
+        grants.charge(visitor)?;
+        return Err(not_good());
+    };
+    let shut = visitor.client.is_some_and(|client| grants.limits.is_shut(client));
+    let effort = if shut { Effort::Recall } else { Effort::Full };
+    let mut outcome = grants.authenticator.authenticate(shown, effort, visitor.now);
+    let failure = match (&outcome, visitor.client) {
+        (Outcome::Rejected(_) | Outcome::Open, Some(client)) => {
+            Some(grants.limits.failed(client).map_err(|excess| {
+                OauthRefusal::new(Code::TooMany, "too many failed attempts from this address").wait(excess.retry_after)
+            })?)
+        }
+        _ => None,
+    };
     if let (Outcome::Open, Some(client)) = (&outcome, visitor.client) {
         let inquired = grants.authenticator.inquire(shown, client, visitor.now, &grants.background);
         outcome = inquired.await;

@@ -115,10 +115,10 @@ impl Grants {
         let owner = Principal {
             subject: Arc::clone(issued.owner.shared()),
             claims: Arc::clone(&issued.claims),
-            method: visitor.principal.method,
+            method: Method::Token,
             ..Principal::anonymous()
         };
-        // Who asked, if they proved it; else whom they were issued a token for.
+        // Who asked, if they proved it; else it was a refreshing, and the owner's refresh token proved it.
         let principal = if visitor.principal.method == Method::Anonymous { &owner } else { &*visitor.principal };
         let until = issued.validity.expires.map_or_else(|| "for ever".to_owned(), |at| format!("until {at}"));
         let family = issued.family.map_or_else(String::new, |family| format!(", login {family}"));
@@ -180,7 +180,7 @@ impl Grants {
         })
     }
 
-    /// Refuses whoever failed too often, before anything is looked up.
+    /// Refuses whoever failed too often, before anything is looked up: for what can be guessed.
     pub(in crate::console) fn let_in(&self, visitor: &Visitor) -> Result<(), OauthRefusal> {
         match visitor.client.filter(|client| self.limits.is_shut(*client)) {
             None => Ok(()),

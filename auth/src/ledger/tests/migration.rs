@@ -72,7 +72,7 @@ fn many_may_migrate_at_once() {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
         });
-        assert!(opened.iter().any(|opened| *opened == Ok(3)), "{opened:?}");
+        assert!(opened.contains(&Ok(3)), "{opened:?}");
         assert_eq!(Ledger::open(&path).unwrap().all().unwrap().len(), 3);
     }
 }
