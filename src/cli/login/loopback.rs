@@ -121,5 +121,5 @@ async fn callback(State(waiting): State<Arc<Waiting>>, Query(callback): Query<Ca
 fn random() -> Result<String, Failure> {
     let mut bytes = Zeroizing::new([0; 32]);
     aws_lc_rs::rand::fill(&mut *bytes).map_err(|_| Failure::new("the system gives no random numbers"))?;
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(&*bytes))
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(*bytes))
 }

@@ -32,12 +32,12 @@ pub(in crate::cli) enum NetrcError {
 
 /// Where the go command of this process's environment looks.
 pub(in crate::cli) fn path_of_process() -> Option<PathBuf> {
-    path(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from), cfg!(windows))
+    locate(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from), cfg!(windows))
 }
 
 /// `NETRC`, else `.netrc` at home. On Windows `_netrc` goes first, and is what is made where there is neither: older go
 /// commands know no other.
-fn path(variable: impl Fn(&str) -> Option<PathBuf>, windows: bool) -> Option<PathBuf> {
+fn locate(variable: impl Fn(&str) -> Option<PathBuf>, windows: bool) -> Option<PathBuf> {
     if let Some(file) = variable("NETRC") {
         return Some(file);
     }
@@ -97,7 +97,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = |set: &[(&str, &Path)], windows| {
             let found = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_path_buf());
-            super::path(found, windows)
+            locate(found, windows)
         };
         let at = home.path();
         assert_eq!(path(&[("HOME", at)], false), Some(at.join(".netrc")));
