@@ -8,3 +8,4 @@
 mod credentials;
 mod developer;
 mod doctor;
+mod logins;

@@ -21,13 +21,14 @@ const REFUSED: &str =
 const LIST: &str = "/example.test/lib/@v/list";
 
 /// An issuer: its key, and the file in which the gateway finds its public part.
-struct Issuer {
+pub(crate) struct Issuer {
     directory: TempDir,
     pair: Ed25519KeyPair,
 }
 
 impl Issuer {
-    fn new() -> Self {
+    /// One with a key of its own.
+    pub(crate) fn new() -> Self {
         let issuer = Self { directory: TempDir::new().unwrap(), pair: Ed25519KeyPair::generate().unwrap() };
         issuer.publish();
         issuer
@@ -54,7 +55,7 @@ impl Issuer {
     }
 
     /// The table of the configuration.
-    fn config(&self) -> String {
+    pub(crate) fn config(&self) -> String {
         format!(
             "[[issuer]]\nname = \"corp\"\nissuer = \"https://corp.example\"\naudience = [\"modgate\"]\n\
              algorithms = [\"EdDSA\"]\nkeys = {:?}\ngroups_claim = \"realm.groups\"\n",
@@ -69,7 +70,7 @@ impl Issuer {
     }
 
     /// A good token with these claims changed.
-    fn token(&self, changes: &Value) -> String {
+    pub(crate) fn token(&self, changes: &Value) -> String {
         let mut claims = claims();
         claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         self.sign(&header(), &claims)
