@@ -4,7 +4,7 @@
 //! still counts there.
 
 use super::gateway_choice::{Choice, block_on, entries};
-use super::gateway_client::GatewayClient;
+use super::gateway_client::{GatewayClient, GatewayError};
 use super::gateway_url::GatewayUrl;
 use super::go_credential;
 use super::go_env;
@@ -32,11 +32,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let wallet = Wallet::of_process().map_err(|error| Failure::because(&error))?;
     let (done, failures) = block_on(async {
-        let gateway = match known(&args.gateway, &wallet, &environment) {
-            Some(base) => GatewayClient::new(base, args.gateway.ca.as_deref())?,
-            None => args.gateway.client(&environment).await?,
+        let base = match known(&args.gateway, &wallet, &environment) {
+            Some(base) => base,
+            None => args.gateway.client(&environment).await?.base().clone(),
         };
-        Ok(log_out(&gateway, &wallet, &environment).await)
+        // Without TLS nothing can be taken back, but removed all the same.
+        let gateway = GatewayClient::new(base.clone(), args.gateway.ca.as_deref());
+        Ok(log_out(&base, gateway, &wallet, &environment).await)
     })?;
     for line in &done {
         writeln!(io::stderr(), "{line}")?;
@@ -63,14 +65,19 @@ fn known(choice: &Choice, wallet: &Wallet, environment: &Environment) -> Option<
 }
 
 /// What was done, and what failed.
-async fn log_out(gateway: &GatewayClient, wallet: &Wallet, environment: &Environment) -> (Vec<String>, Vec<Failure>) {
+async fn log_out(
+    base: &GatewayUrl,
+    gateway: Result<GatewayClient, GatewayError>,
+    wallet: &Wallet,
+    environment: &Environment,
+) -> (Vec<String>, Vec<Failure>) {
     let (mut done, mut failures) = (Vec::new(), Vec::new());
     let mut note = |result: Result<Option<String>, Failure>| match result {
         Ok(line) => done.extend(line),
         Err(failure) => failures.push(failure),
     };
-    note(of_goauth(gateway.base(), environment));
-    let tokens = match of_wallet(gateway.base(), wallet) {
+    note(of_goauth(base, environment));
+    let tokens = match of_wallet(base, wallet) {
         Ok(tokens) => tokens,
         Err(failure) => {
             note(Err(failure));
@@ -80,11 +87,11 @@ async fn log_out(gateway: &GatewayClient, wallet: &Wallet, environment: &Environ
     if !tokens.is_empty() {
         note(Ok(Some("removed what `modgate goauth` kept".to_owned())));
     }
-    note(revoke(gateway, &tokens, "the tokens of `modgate goauth`").await);
-    match of_netrc(gateway.base()) {
+    note(revoke(base, &gateway, &tokens, "the tokens of `modgate goauth`").await);
+    match of_netrc(base) {
         Ok(Some((file, tokens))) => {
-            note(Ok(Some(format!("removed `machine {}` from {file}", gateway.base().machine()))));
-            note(revoke(gateway, &tokens, "the token of the netrc file").await);
+            note(Ok(Some(format!("removed `machine {}` from {file}", base.machine()))));
+            note(revoke(base, &gateway, &tokens, "the token of the netrc file").await);
         }
         Ok(None) => {}
         Err(failure) => note(Err(failure)),
@@ -126,19 +133,23 @@ fn of_netrc(base: &GatewayUrl) -> Result<Option<(String, Vec<Secret>)>, Failure>
     Ok(Some((file.path.display().to_string(), tokens)))
 }
 
-async fn revoke(gateway: &GatewayClient, tokens: &[Secret], which: &str) -> Result<Option<String>, Failure> {
-    if tokens.is_empty() {
-        return Ok(None);
-    }
+async fn revoke(
+    base: &GatewayUrl,
+    gateway: &Result<GatewayClient, GatewayError>,
+    tokens: &[Secret],
+    which: &str,
+) -> Result<Option<String>, Failure> {
     for token in tokens {
-        if let Err(error) = oauth::revoke(gateway, token).await {
+        let cause = match gateway {
+            Ok(gateway) => oauth::revoke(gateway, token).await.err().map(|error| error.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(cause) = cause {
             let id = token.expose().split('_').nth(1).unwrap_or_default();
-            let hint = format!(
-                "it still counts there: `modgate token revoke {id}` on the gateway, or its page {}/-/",
-                gateway.base()
-            );
-            return Err(Failure::new(format!("could not take back {which}: {error}")).hint(hint));
+            let hint =
+                format!("it still counts there: `modgate token revoke {id}` on the gateway, or its page {base}/-/");
+            return Err(Failure::new(format!("could not take back {which}: {cause}")).hint(hint));
         }
     }
-    Ok(Some(format!("took back {which}")))
+    Ok((!tokens.is_empty()).then(|| format!("took back {which}")))
 }
