@@ -83,9 +83,12 @@ async fn examine(base: &GatewayUrl, list: &str, environment: &Environment, now: 
     let mut findings = vec![go_version()];
     findings.extend(proxy_list::examine(base, list, environment));
     findings.extend(bypass::examine(environment));
-    let file = netrc::File::of_process(environment);
-    findings.extend(netrc::examine(base, &file, &goauth));
-    findings.extend(helper::examine(base, &goauth, environment));
+    // What stands in GOPROXY itself goes before both.
+    if go_credential::of_goproxy(base, environment).is_none() {
+        let file = netrc::File::of_process(environment);
+        findings.extend(netrc::examine(base, &file, &goauth));
+        findings.extend(helper::examine(base, &goauth, environment));
+    }
     findings.extend(network::surroundings(base, environment));
     findings.extend(network::examine(base, environment, now).await);
     findings

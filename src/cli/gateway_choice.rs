@@ -43,7 +43,7 @@ impl Choice {
             0 => Failure::new(format!("no entry of GOPROXY answers as modgate; {}", silent.join("; "))),
             count => Failure::new(format!("{count} entries of GOPROXY answer as modgate")),
         };
-        Err(failure.hint("name the gateway, as in: modgate whoami https://goproxy.corp.example".to_owned()))
+        Err(failure.hint("name the gateway as an argument: https://HOST[:PORT][/PATH]".to_owned()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The credential that the go command on this machine would send to a gateway, found as it finds it.
 //!
-//! GOAUTH is a list; of each place's credentials the first command's counts (`cmd/go/internal/auth`). The words `netrc` and `off`
+//! What stands in GOPROXY itself (`https://LOGIN:PASSWORD@HOST`) goes before all. GOAUTH is a list; of each place's credentials the first command's counts (`cmd/go/internal/auth`). The words `netrc` and `off`
 //! are the go command's own; all else is run, as the go command runs it, but `git`, which may ask the person at the keyboard.
 
 use super::gateway_url::GatewayUrl;
@@ -8,7 +8,7 @@ use super::goauth::setting::{self, DEFAULT};
 use super::netrc::{NetrcError, NetrcFile};
 use super::terminal::Failure;
 use crate::config::Secret;
-use crate::source::{Environment, go_setting};
+use crate::source::{Environment, Location, Upstreams, go_setting};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::process::{Command, Stdio};
 use zeroize::Zeroizing;
@@ -22,6 +22,8 @@ pub(super) struct GoCredential {
 /// Where a credential comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Origin {
+    /// GOPROXY itself.
+    Goproxy,
     /// A line of a netrc file.
     Netrc { file: String, line: usize },
     /// A command of GOAUTH.
@@ -31,6 +33,7 @@ pub(super) enum Origin {
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Goproxy => f.write_str("GOPROXY"),
             Self::Netrc { file, line } => write!(f, "{file}:{line}"),
             Self::Helper(command) => write!(f, "GOAUTH command `{command}`"),
         }
@@ -62,6 +65,9 @@ pub(super) fn setting_of(environment: &Environment) -> String {
 
 /// What the go command would send to `base` with its first request.
 pub(super) fn of(base: &GatewayUrl, environment: &Environment) -> Result<Option<GoCredential>, Failure> {
+    if let Some(found) = of_goproxy(base, environment) {
+        return Ok(Some(found));
+    }
     let setting = setting_of(environment);
     for command in setting::commands(&setting) {
         let found = match command {
@@ -75,6 +81,19 @@ pub(super) fn of(base: &GatewayUrl, environment: &Environment) -> Result<Option<
         }
     }
     Ok(None)
+}
+
+/// What stands before the gateway's `@` in GOPROXY.
+pub(super) fn of_goproxy(base: &GatewayUrl, environment: &Environment) -> Option<GoCredential> {
+    let list = Upstreams::parse(&go_setting("GOPROXY", environment)?.value).ok()?;
+    let credential = list.entries().iter().find_map(|entry| match &entry.location {
+        Location::Proxy { base: url, credential } if url.as_str().parse().is_ok_and(|url: GatewayUrl| url == *base) => {
+            credential.as_ref()
+        }
+        Location::Proxy { .. } | Location::Tree { .. } => None,
+    })?;
+    let authorization = Secret::new(credential.header().to_str().ok()?);
+    Some(GoCredential { authorization, origin: Origin::Goproxy })
 }
 
 /// The entry of the netrc file.

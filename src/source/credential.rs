@@ -109,7 +109,7 @@ impl Credential {
     }
 
     /// The value of `Authorization`.
-    pub(super) fn header(&self) -> &HeaderValue {
+    pub fn header(&self) -> &HeaderValue {
         &self.header
     }
 }

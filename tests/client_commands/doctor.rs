@@ -68,6 +68,13 @@ fn each_set_up_has_its_finding() {
         ("warn GOPROXY: what the gateway does not have is fetched around it", |developer, gateway, _| {
             developer.set("GOPROXY", &format!("{},direct", gateway.url()));
         }),
+        ("warn GOPROXY: there is a credential in it", |developer, gateway, token| {
+            fs::remove_file(developer.path(".netrc")).unwrap();
+            let url = gateway.url().replace("://", &format!("://modgate:{token}@"));
+            developer.set("GOPROXY", &url);
+            developer.set("GOAUTH", "off");
+            developer.download().ok();
+        }),
         ("bad GOPROXY: `off` stands before", |developer, gateway, _| {
             developer.set("GOPROXY", &format!("off,{}", gateway.url()));
         }),

@@ -179,7 +179,7 @@ async fn credential(client: &GatewayClient, environment: &Environment, now: Time
 
 /// A helper's tokens are short-lived by design.
 fn is_long(origin: &go_credential::Origin) -> bool {
-    matches!(origin, go_credential::Origin::Netrc { .. })
+    !matches!(origin, go_credential::Origin::Helper(_))
 }
 
 #[cfg(test)]
