@@ -135,7 +135,7 @@ fn words_that_would_become_others_are_refused() {
 }
 
 /// Texts of what matters to a netrc, and of what does not.
-const TEXT: &str = "((machine|login|password|default|macdef|account|# ?|gw\\.test:8443|gw\\.test|[a-z\u{e4}\u{a0}]{1,3}|https://gw\\.test:8443/)( |\t|\n|\n\n|\r\n|\u{2003})){0,40}";
+const TEXT: &str = "((machine|login|password|default|macdef|account|# ?|gw\\.test:8443|gw\\.test|[a-z\u{e4}\u{a0}]{1,3}|https://gw\\.test:8443/)( |\t|\n|\n\n|\r\n|\r\n\r\n|\u{2003})){0,40}";
 
 proptest! {
     #[test]
