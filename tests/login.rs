@@ -36,8 +36,13 @@ impl Scene {
 
     /// With more of the configuration, and as this client of the issuer.
     fn with(more: &str, client: &str) -> Self {
+        Self::asking(more, client, SCOPES)
+    }
+
+    /// Asking for other scopes, too.
+    fn asking(more: &str, client: &str, scopes: &str) -> Self {
         let (issuer, files) = (Issuer::start(), TempDir::new().unwrap());
-        let config = config(&issuer, files.path(), client);
+        let config = config(&issuer, files.path(), client).replace(SCOPES, scopes);
         let gateway = Gateway::plain().policy(&format!("{SHIPPED_POLICY}{BY_GROUP}")).config(&config).config(more);
         let gateway = gateway.start();
         let base = format!("http://localhost:{}", gateway.port());
@@ -269,6 +274,17 @@ fn an_issuer_that_is_down_says_so_and_keys_may_be_replaced() {
     other.issuer.control("down", &json!({"down": true}));
     refused(&late.get(&other.url("/-/login/corp")), 503, "cannot be asked now");
     assert_eq!(other.gateway.records().iter().filter(|record| record["reason"] == "login_unavailable").count(), 1);
+}
+
+#[test]
+fn a_login_may_ask_to_be_renewed() {
+    let scene = Scene::asking("", "modgate", "[\"openid\", \"groups\", \"offline_access\"]");
+    let mut alice = WebClient::new();
+    let begun = alice.get(&scene.url("/-/login/corp"));
+    assert_eq!(begun.sent("prompt").as_deref(), Some("consent"));
+    assert_eq!(begun.sent("scope").as_deref(), Some("openid groups offline_access"));
+    scene.log_in(&mut alice, "alice");
+    assert!(scene.home(&mut alice).body.contains("group:corp/staff"));
 }
 
 #[test]

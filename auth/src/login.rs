@@ -29,11 +29,13 @@ pub use settings::{ClientSecret, LoginSettings};
 use crate::fetch::Fetcher;
 use crate::jwt::IssuerSettings;
 use crate::principal::Principal;
+use exchange::Exchanged;
 use jiff::Timestamp;
 use pending::{Pending, Waiting};
 use provider::Provider;
 use std::sync::Arc;
 use url::Url;
+use zeroize::Zeroizing;
 
 /// How many random bytes a login takes: state, nonce and verifier, 32 each.
 pub const LOGIN_BYTES: usize = 96;
@@ -58,12 +60,14 @@ pub struct Callback {
 }
 
 /// Somebody who logged in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LoggedIn {
     /// Who; its method is [`crate::Method::Session`].
     pub principal: Arc<Principal>,
     /// Where the person wanted to go, as it was given to [`Logins::begin`].
     pub back: String,
+    /// By which the issuer can be asked about them later, where `offline_access` is among the scopes and it gives one.
+    pub refresh_token: Option<Zeroizing<String>>,
 }
 
 impl Logins {
@@ -119,16 +123,45 @@ impl Logins {
             return Err(Fault::Denied.because(format_args!("the issuer says {}", fault::Quoted(error))));
         }
         let code = callback.code.as_deref().ok_or_else(|| Fault::Code.because("no `code` came back"))?;
-        let token = exchange::id_token(provider, &found, code, &waiting.verifier).await?;
-        let principal = match id_token::principal(provider, &found, &token, &waiting.nonce, now) {
+        let Exchanged { id_token: token, refresh_token } =
+            exchange::exchanged(provider, &found, code, &waiting.verifier).await?;
+        let nonce = Some(waiting.nonce.as_str());
+        let principal = match id_token::principal(provider, &found, &token, nonce, now) {
             // The keys may have been replaced since they were fetched.
             Err(LoginError::Refused { fault: Fault::Signature, .. }) => {
                 let newer = provider.found(now, Some(&found)).await?;
-                id_token::principal(provider, &newer, &token, &waiting.nonce, now)?
+                id_token::principal(provider, &newer, &token, nonce, now)?
             }
             judged => judged?,
         };
-        Ok(LoggedIn { principal: Arc::new(principal), back: waiting.back })
+        Ok(LoggedIn { principal: Arc::new(principal), back: waiting.back, refresh_token })
+    }
+
+    /// Where an issuer gives tokens.
+    ///
+    /// # Errors
+    /// When there is no such issuer, or it cannot be asked.
+    pub async fn token_endpoint(&self, alias: &str, now: Timestamp) -> Result<Url, LoginError> {
+        let found = self.provider(alias)?.found(now, None).await?;
+        let endpoint = found.client.token_uri().map(|endpoint| endpoint.url().clone());
+        endpoint.ok_or_else(|| LoginError::Unavailable("it has no token endpoint".into()))
+    }
+
+    /// Of whom an issuer speaks in an ID token that it gave for a refresh token.
+    ///
+    /// # Errors
+    /// When it is not the issuer's, not for us, or not of now.
+    pub async fn still_is(&self, alias: &str, id_token: &str, now: Timestamp) -> Result<Principal, LoginError> {
+        let provider = self.provider(alias)?;
+        let token = id_token.parse().map_err(|_| Fault::Form.because("the ID token is malformed"))?;
+        let found = provider.found(now, None).await?;
+        match id_token::principal(provider, &found, &token, None, now) {
+            Err(LoginError::Refused { fault: Fault::Signature, .. }) => {
+                let newer = provider.found(now, Some(&found)).await?;
+                id_token::principal(provider, &newer, &token, None, now)
+            }
+            judged => judged,
+        }
     }
 
     fn provider(&self, alias: &str) -> Result<&Provider, LoginError> {

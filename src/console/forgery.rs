@@ -75,7 +75,7 @@ fn token(headers: &HeaderMap, body: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use auth::{Principal, SESSION_BYTES, SessionSettings, Sessions};
+    use auth::{Principal, SessionSettings, Sessions};
     use axum::http::HeaderValue;
     use jiff::Timestamp;
     use std::sync::Arc;
@@ -122,7 +122,7 @@ mod tests {
         let site = Site::new("https://go.corp.example");
         let sessions = Sessions::new(SessionSettings::default());
         let nobody = Arc::new(Principal::anonymous());
-        let (id, session) = sessions.begin(nobody, Timestamp::UNIX_EPOCH, &[7; SESSION_BYTES]);
+        let (id, session) = sessions.begin(nobody, Timestamp::UNIX_EPOCH, &std::array::from_fn(|at| at as u8));
         let token = session.csrf();
         let vouched =
             |pairs: &[(&'static str, &str)], body: &str| is_vouched(&site, &session, &headers(pairs), body.as_bytes());

@@ -13,18 +13,24 @@ use jiff::Timestamp;
 use openidconnect::core::{CoreIdToken, CoreJwsSigningAlgorithm};
 use openidconnect::{ClaimsVerificationError, Nonce};
 use serde_json::Value;
+use subtle::ConstantTimeEq;
 
-/// Who logged in.
+/// Who logged in; without a nonce, who the issuer says this still is (§12.2: a renewed ID token need not have one).
 pub(super) fn principal(
     provider: &Provider,
     found: &Found,
     token: &CoreIdToken,
-    nonce: &str,
+    nonce: Option<&str>,
     now: Timestamp,
 ) -> Result<Principal, LoginError> {
     let algorithms = provider.issuer.algorithms.iter().filter_map(|algorithm| signed_by(*algorithm));
     let verifier = found.client.id_token_verifier().set_allowed_algs(algorithms);
-    token.claims(&verifier, &Nonce::new(nonce.to_owned())).map_err(|error| {
+    let expected = |found: Option<&Nonce>| match (nonce, found) {
+        (None, _) => Ok(()),
+        (Some(nonce), Some(found)) if bool::from(found.secret().as_bytes().ct_eq(nonce.as_bytes())) => Ok(()),
+        (Some(_), _) => Err("it is missing, or of another login".to_owned()),
+    };
+    token.claims(&verifier, expected).map_err(|error| {
         let fault = match &error {
             ClaimsVerificationError::SignatureVerification(_) => Fault::Signature,
             ClaimsVerificationError::InvalidNonce(_) => Fault::Nonce,

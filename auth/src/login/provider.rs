@@ -10,9 +10,9 @@ use crate::fetch::{FetchError, Fetcher};
 use crate::jwt::{Alias, IssuerSettings};
 use jiff::{SignedDuration, Timestamp};
 use openidconnect::core::{
-    CoreAuthDisplay, CoreAuthenticationFlow, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod,
-    CoreGrantType, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
-    CoreResponseType, CoreSubjectIdentifierType,
+    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreClaimName, CoreClaimType, CoreClient,
+    CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm, CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
 };
 use openidconnect::http::{Method, Response};
 use openidconnect::{
@@ -228,7 +228,13 @@ impl Found {
         let (state, nonce) = (CsrfToken::new(state.to_owned()), Nonce::new(nonce.to_owned()));
         let scopes = provider.login.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new);
         let request = self.client.authorize_url(CoreAuthenticationFlow::AuthorizationCode, || state, || nonce);
-        let (url, ..) = request.add_scopes(scopes).set_pkce_challenge(challenge).url();
+        let request = request.add_scopes(scopes).set_pkce_challenge(challenge);
+        // OpenID Connect Core 1.0 §11: else an issuer may leave `offline_access` out.
+        let request = match provider.login.scopes.iter().any(|scope| scope == "offline_access") {
+            true => request.add_prompt(CoreAuthPrompt::Consent),
+            false => request,
+        };
+        let (url, ..) = request.url();
         match crate::fetch::is_confidential(&url) {
             true => Ok(url),
             false => Err(LoginError::Unavailable("its authorization endpoint is not https".into())),

@@ -120,7 +120,7 @@ fn logged_in(
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Refused> {
     let random = desk.draw::<SESSION_BYTES>()?;
-    let LoggedIn { principal, back } = login;
+    let LoggedIn { principal, back, .. } = login;
     desk.act(visitor, &principal, "login.succeeded", &format!("{} logged in at {alias}", principal.subject), None)?;
     if let Some(before) = Cookie::Session.of(&desk.site, headers).and_then(|id| desk.sessions.end(id)) {
         desk.act(visitor, &before.principal, "session.ended", "another login took its place", None)?;
