@@ -2,16 +2,17 @@
 //! missed while the issuer is down.
 
 use crate::{
-    gateway::{Gateway, await_that},
+    gateway::{Gateway, await_port, await_that, free_port},
     go_client::GoClient,
-    issuer::Issuer,
+    issuer::{Issuer, install},
     upstream::Upstream,
 };
 use serde_json::{Value, json};
 use std::{
+    fs,
     io::{Read, Write},
     net::TcpStream,
-    process::Command,
+    process::{Command, Stdio},
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -179,6 +180,41 @@ fn a_start_does_not_wait_for_an_issuer() {
     assert!(admin(&gateway, "/readyz").contains(r#"{"list":"issuer","source":"corp","state":"missing"}"#));
     issuer.control("down", &json!({"down": false}));
     await_that("the keys", || ask(&gateway, &token).0 == 200);
+}
+
+/// INVARIANT: an issuer is whoever can show its certificate, and which of those count is configuration.
+#[test]
+fn an_issuer_behind_a_private_authority_is_asked_only_where_that_is_trusted() {
+    let directory = tempfile::tempdir().unwrap();
+    let (cert, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(&cert, made.cert.pem()).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let port = free_port();
+    let mut node = Command::new("node");
+    node.arg(install("issuer").join("server.mjs"));
+    node.arg(json!({"port": port, "tls": {"cert": cert, "key": key}}).to_string());
+    let mut node = node.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    await_port(port);
+    let table = |more: &str| {
+        format!(
+            "[[issuer]]\nname = \"corp\"\nissuer = \"https://localhost:{port}\"\ndiscovery = true\naudience = [\"modgate\"]\n\
+             algorithms = [\"RS256\"]\n{more}"
+        )
+    };
+    let trusting = Gateway::plain().upstream("off").config(&table(&format!("ca = {cert:?}\n"))).start();
+    let others = Gateway::plain().upstream("off").config(&table("")).start();
+    await_keys(&trusting);
+    await_that("the failure", || !acts(&others, "keys.unreachable").is_empty());
+    assert!(acts(&others, "keys.unreachable")[0].contains("certificate"), "{:?}", acts(&others, "keys.unreachable"));
+    assert!(admin(&others, "/readyz").contains("\"missing\""));
+
+    fs::write(&cert, "no certificate").unwrap();
+    let output = trusting.run(&["check"]);
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(!output.status.success() && said.contains("the certificates to trust: there is none in it"), "{said}");
+    node.kill().unwrap();
+    node.wait().unwrap();
 }
 
 /// A workload is who its rule says, with what the audit wants to know of it; and nobody where no rule is for it.

@@ -25,6 +25,9 @@ pub enum FetchError {
     /// The certificates to trust cannot be used.
     #[error("the certificates to trust: {0}")]
     Roots(reqwest::Error),
+    /// There are none in a file that was to have some.
+    #[error("the certificates to trust: there is none in it")]
+    NoRoots,
     /// Neither https, nor http to loopback.
     #[error("`{0}` is neither https nor at a loopback address")]
     Insecure(Url),
@@ -51,11 +54,15 @@ impl Fetcher {
     /// Trusts these certificates (PEM) besides the system's.
     ///
     /// # Errors
-    /// When one of them is no certificate.
+    /// When one of them is no certificate, or a file has none.
     pub fn new(roots: &[Vec<u8>]) -> Result<Self, FetchError> {
         let mut extra = Vec::new();
         for pem in roots {
-            extra.extend(Certificate::from_pem_bundle(pem).map_err(FetchError::Roots)?);
+            let found = Certificate::from_pem_bundle(pem).map_err(FetchError::Roots)?;
+            if found.is_empty() {
+                return Err(FetchError::NoRoots);
+            }
+            extra.extend(found);
         }
         let builder = Client::builder().redirect(Policy::none()).connect_timeout(CONNECT).timeout(WHOLE);
         let builder = builder.tls_certs_merge(extra).referer(false).user_agent("modgate");
@@ -120,6 +127,15 @@ fn chain(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_without_certificates_is_noticed() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        assert!(Fetcher::new(&[]).is_ok());
+        for bad in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            assert!(Fetcher::new(&[bad.as_bytes().to_vec()]).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn http_is_for_loopback_only() {
