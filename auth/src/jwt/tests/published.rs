@@ -1,6 +1,6 @@
-//! Keys fetched from an issuer on loopback that counts its requests and has whatever fault a test gives it.
+//! Keys fetched from a `host`: ahead, once for all who wait, and not at all where that is not worth it.
 
-use super::mint::Mint;
+use super::host::{Answer, Host, KEYS, METADATA, jwks, mint, ok};
 use super::scene::{NOW, settings};
 use crate::jwt::{
     Algorithm, Issuer, IssuerSettings, Issuers, KeyFile, KeyNews, KeySource, KeyStanding, KeysAt, Published, Reason,
@@ -10,90 +10,10 @@ use crate::principal::Principal;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
-
-const METADATA: &str = "/.well-known/openid-configuration";
-const KEYS: &str = "/keys";
-
-/// What is answered: everything after `HTTP/1.1 `, without the length.
-#[derive(Clone)]
-struct Answer(String, Vec<u8>);
-
-fn ok(body: impl ToString) -> Answer {
-    Answer("200 OK".into(), body.to_string().into_bytes())
-}
-
-/// An issuer on a port of its own.
-struct Host {
-    url: String,
-    answers: Mutex<HashMap<&'static str, Answer>>,
-    asked: Mutex<Vec<String>>,
-    /// One for each request that may be answered.
-    gate: Semaphore,
-}
-
-impl Host {
-    async fn start() -> Arc<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let metadata = json!({"issuer": url, "jwks_uri": format!("{url}{KEYS}")});
-        let answers = HashMap::from([(METADATA, ok(metadata)), (KEYS, ok(jwks(&["k1"])))]);
-        let gate = Semaphore::new(100_000);
-        let host = Arc::new(Self { url, answers: Mutex::new(answers), asked: Mutex::default(), gate });
-        let serving = Arc::clone(&host);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(Arc::clone(&serving).serve(stream));
-            }
-        });
-        host
-    }
-
-    async fn serve(self: Arc<Self>, mut stream: TcpStream) {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            match stream.read_u8().await {
-                Ok(byte) => head.push(byte),
-                Err(_) => return,
-            }
-        }
-        let path = String::from_utf8(head).unwrap().split(' ').nth(1).unwrap().to_owned();
-        self.asked.lock().push(path.clone());
-        self.gate.acquire().await.unwrap().forget();
-        let Answer(head, body) = self.answers.lock()[path.as_str()].clone();
-        let head = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-        let _ = stream.write_all(&[head.as_bytes(), &body].concat()).await;
-    }
-
-    fn answer(&self, path: &'static str, answer: Answer) {
-        self.answers.lock().insert(path, answer);
-    }
-
-    fn count(&self, path: &str) -> usize {
-        self.asked.lock().iter().filter(|asked| *asked == path).count()
-    }
-}
-
-/// A JWKS of these keys: `k1` is ours, `k2` theirs.
-fn jwks(kids: &[&str]) -> Value {
-    let keys = kids.iter().map(|kid| {
-        let mut key = mint(kid).jwk(Algorithm::EdDsa);
-        key["kid"] = (*kid).into();
-        key
-    });
-    json!({"keys": keys.collect::<Vec<_>>()})
-}
-
-fn mint(kid: &str) -> &'static Mint {
-    if kid == "k1" { Mint::ours() } else { Mint::theirs() }
-}
 
 /// A gateway's issuers, one of which is the host.
 struct House {
