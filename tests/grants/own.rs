@@ -99,8 +99,10 @@ fn others_tokens_take_the_right_to_manage() {
     assert_eq!(door.get(LIB, text(&made, "token")).status, 401);
 }
 
-/// Makers' scopes, what is asked for, and what the new token reads of `lib` and `other`; none: it is not made.
-const NARROWED: [(&str, &str, Option<(bool, bool)>); 16] = [
+/// A maker's scope, what is asked for, and what the new token reads of `lib` and `other`; none: it is not made.
+type Narrowing = (&'static str, &'static str, Option<(bool, bool)>);
+
+const NARROWED: [Narrowing; 16] = [
     ("read", "read", Some((true, true))),
     ("read", "", Some((true, true))),
     ("read", "read:example.test/lib", Some((true, false))),
