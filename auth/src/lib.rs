@@ -74,7 +74,7 @@ pub use memory::MEMORY_KEY_BYTES;
 pub use name::{Line, Name, NameError};
 pub use principal::{Claim, Method, Principal};
 pub use rejection::Rejection;
-pub use renewal::{KeepError, ReadIdToken, Renewal, SealingBytes};
+pub use renewal::{KeepError, LoginIssuer, Renewal, SealingBytes, Told};
 pub use seal::{SEAL_BYTES, SEALING_BYTES, Seal, SealError};
 pub use session::{SESSION_BYTES, Session, SessionSettings, Sessions};
 pub use subject::{Group, Subject, SubjectError};

@@ -29,6 +29,7 @@ pub use settings::{ClientSecret, LoginSettings};
 use crate::fetch::Fetcher;
 use crate::jwt::IssuerSettings;
 use crate::principal::Principal;
+use crate::renewal::{LoginIssuer, Told};
 use exchange::Exchanged;
 use jiff::Timestamp;
 use pending::{Pending, Waiting};
@@ -71,10 +72,10 @@ pub struct LoggedIn {
 }
 
 impl Logins {
-    /// Those of the issuers that have a login. Beside each is where it sends people back to.
-    pub fn new<'i>(issuers: impl IntoIterator<Item = (&'i IssuerSettings, Url)>, fetcher: &Fetcher) -> Self {
+    /// Those of the issuers that have a login. Beside each is what it is asked with, and where it sends people back to.
+    pub fn new<'i>(issuers: impl IntoIterator<Item = (&'i IssuerSettings, Fetcher, Url)>) -> Self {
         let providers =
-            issuers.into_iter().filter_map(|(issuer, back)| Provider::new(issuer.clone(), fetcher.clone(), back));
+            issuers.into_iter().filter_map(|(issuer, fetcher, back)| Provider::new(issuer.clone(), fetcher, back));
         Self { providers: providers.collect(), pending: Pending::default() }
     }
 
@@ -137,21 +138,20 @@ impl Logins {
         Ok(LoggedIn { principal: Arc::new(principal), back: waiting.back, refresh_token })
     }
 
+    /// One of them, as it is asked about people later.
+    pub fn issuer(self: &Arc<Self>, alias: &str) -> Arc<dyn LoginIssuer> {
+        Arc::new(OneOf { logins: Arc::clone(self), alias: alias.into() })
+    }
+
     /// Where an issuer gives tokens.
-    ///
-    /// # Errors
-    /// When there is no such issuer, or it cannot be asked.
-    pub async fn token_endpoint(&self, alias: &str, now: Timestamp) -> Result<Url, LoginError> {
+    async fn token_endpoint(&self, alias: &str, now: Timestamp) -> Result<Url, LoginError> {
         let found = self.provider(alias)?.found(now, None).await?;
         let endpoint = found.client.token_uri().map(|endpoint| endpoint.url().clone());
         endpoint.ok_or_else(|| LoginError::Unavailable("it has no token endpoint".into()))
     }
 
     /// Of whom an issuer speaks in an ID token that it gave for a refresh token.
-    ///
-    /// # Errors
-    /// When it is not the issuer's, not for us, or not of now.
-    pub async fn still_is(&self, alias: &str, id_token: &str, now: Timestamp) -> Result<Principal, LoginError> {
+    async fn still_is(&self, alias: &str, id_token: &str, now: Timestamp) -> Result<Principal, LoginError> {
         let provider = self.provider(alias)?;
         let token = id_token.parse().map_err(|_| Fault::Form.because("the ID token is malformed"))?;
         let found = provider.found(now, None).await?;
@@ -166,5 +166,24 @@ impl Logins {
 
     fn provider(&self, alias: &str) -> Result<&Provider, LoginError> {
         self.providers.iter().find(|one| one.alias().as_str() == alias).ok_or(LoginError::Unknown)
+    }
+}
+
+/// One of the issuers.
+struct OneOf {
+    logins: Arc<Logins>,
+    alias: Box<str>,
+}
+
+impl LoginIssuer for OneOf {
+    fn token_endpoint(&self, now: Timestamp) -> Told<'_, Url> {
+        Box::pin(async move { self.logins.token_endpoint(&self.alias, now).await.map_err(|error| error.to_string()) })
+    }
+
+    fn read<'a>(&'a self, id_token: &'a str, now: Timestamp) -> Told<'a, Arc<Principal>> {
+        Box::pin(async move {
+            let principal = self.logins.still_is(&self.alias, id_token, now).await;
+            principal.map(Arc::new).map_err(|error| error.to_string())
+        })
     }
 }

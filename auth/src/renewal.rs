@@ -7,6 +7,8 @@
 
 use crate::fetch::{Fetched, Fetcher};
 use crate::ledger::LedgerError;
+use crate::login::ClientSecret;
+use crate::principal::Principal;
 use crate::seal::{SEALING_BYTES, Seal, SealError};
 use crate::subject::Subject;
 use crate::tokens::Tokens;
@@ -16,12 +18,24 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
-/// Reads an ID token of the issuer: whose it is, and their groups. The text of an error is for the log.
-pub type ReadIdToken = Arc<dyn Fn(&str, Timestamp) -> Result<(Arc<str>, Arc<[Arc<str>]>), String> + Send + Sync>;
+/// What is waited for; the text of an error is for the log.
+pub type Told<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
+
+/// An issuer as people log in at it.
+pub trait LoginIssuer: Send + Sync {
+    /// Where its tokens are given.
+    fn token_endpoint(&self, now: Timestamp) -> Told<'_, Url>;
+
+    /// Whom it speaks of in an ID token that it gave for a refresh token: verified as at a login, but for the nonce.
+    fn read<'a>(&'a self, id_token: &'a str, now: Timestamp) -> Told<'a, Arc<Principal>>;
+}
+
 /// Random bytes for one sealing, or none to be had.
 pub type SealingBytes = Arc<dyn Fn() -> Option<[u8; SEALING_BYTES]> + Send + Sync>;
 
@@ -29,14 +43,12 @@ pub type SealingBytes = Arc<dyn Fn() -> Option<[u8; SEALING_BYTES]> + Send + Syn
 pub struct Renewal {
     /// What it is called here.
     pub alias: String,
-    /// Where its tokens are given.
-    pub token_endpoint: Url,
+    /// The issuer itself.
+    pub issuer: Arc<dyn LoginIssuer>,
     /// Who we are there.
     pub client_id: String,
     /// And our secret, where there is one.
-    pub client_secret: Option<Zeroizing<String>>,
-    /// Verifies an ID token as at a login, but for the nonce.
-    pub read: ReadIdToken,
+    pub client_secret: Option<ClientSecret>,
     /// What is asked with.
     pub fetcher: Fetcher,
     /// Where refresh tokens are kept.
@@ -49,7 +61,7 @@ pub struct Renewal {
 
 /// RFC 6749 §5.1 and §5.2, as far as it matters.
 #[derive(Deserialize)]
-struct Told {
+struct Answered {
     refresh_token: Option<Zeroizing<String>>,
     id_token: Option<Zeroizing<String>>,
     error: Option<String>,
@@ -84,9 +96,10 @@ impl Renewal {
         let Some(kept) = self.kept(subject).await? else {
             return Ok(Presence::Here { groups: None });
         };
-        let answer = self.fetcher.post(&self.token_endpoint, self.headers()?, self.form(&kept)).await;
+        let endpoint = self.issuer.token_endpoint(now).await?;
+        let answer = self.fetcher.post(&endpoint, self.headers()?, self.form(&kept)).await;
         let Fetched { status, body, .. } = answer.map_err(|error| error.to_string())?;
-        let told: Told = serde_json::from_slice(&body).map_err(|_| format!("status {status} without sense"))?;
+        let told: Answered = serde_json::from_slice(&body).map_err(|_| format!("status {status} without sense"))?;
         match (status, told.error.as_deref()) {
             (400 | 401, Some("invalid_grant")) => return Ok(Presence::Gone),
             (200, None) => {}
@@ -96,11 +109,11 @@ impl Renewal {
             self.keep(subject, &next, now).map_err(|error| error.to_string())?;
         }
         let Some(id_token) = told.id_token else { return Ok(Presence::Here { groups: None }) };
-        let (whose, groups) = (self.read)(&id_token, now)?;
-        if *whose != *subject.as_str() {
+        let Principal { subject: whose, groups, .. } = &*self.issuer.read(&id_token, now).await?;
+        if **whose != *subject.as_str() {
             return Err("the answer is about somebody else".to_owned());
         }
-        Ok(Presence::Here { groups: Some(groups) })
+        Ok(Presence::Here { groups: Some(Arc::clone(groups)) })
     }
 
     async fn kept(&self, subject: &Subject) -> Result<Option<Zeroizing<String>>, String> {
@@ -117,7 +130,7 @@ impl Renewal {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(secret) = &self.client_secret {
             let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-            let pair = Zeroizing::new(format!("{}:{}", encoded(&self.client_id), encoded(secret)));
+            let pair = Zeroizing::new(format!("{}:{}", encoded(&self.client_id), encoded(secret.expose())));
             let basic = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
             let mut value = HeaderValue::from_str(&basic).map_err(|error| error.to_string())?;
             value.set_sensitive(true);

@@ -28,7 +28,7 @@ use crate::{
     error::{Kind, RequestError},
     policy,
 };
-use auth::{Logins, Sessions};
+use auth::{Logins, Renewal, Sessions};
 use axum::{
     Router,
     body::Body,
@@ -47,7 +47,9 @@ pub struct Desk {
     /// How browsers see us.
     pub site: Site,
     /// Where people log in.
-    pub logins: Logins,
+    pub logins: Arc<Logins>,
+    /// By which issuers are asked about people later.
+    pub renewals: Vec<Arc<Renewal>>,
     /// Who has logged in.
     pub sessions: Arc<Sessions>,
     /// How tokens are got.

@@ -3,7 +3,7 @@
 //! What only needs reading was read before, for the plan, so that a bad setting is told before anything is touched.
 //! What leaves traces comes last (journal, store). An error names the part and what to do about it.
 
-use super::{Clock, Front, Gateway, Holding, Plan, RequestIds, StandIn, lookout::Lookout};
+use super::{Clock, Front, Gateway, Holding, Plan, RequestIds, StandIn, lookout::Lookout, people::People};
 use crate::{
     audit::{self, AuditError, Journal},
     checksum::{Database, Databases, Directory, OpenError, SourceWire},
@@ -19,8 +19,8 @@ use crate::{
     telemetry::{Metrics, label::Upstream},
 };
 use auth::{
-    Authenticator, Codes, Devices, FetchError, Fetcher, Issuers, Ledger, LedgerError, Logins, MEMORY_KEY_BYTES,
-    NamePart, Principal, Sessions, Tokens, Whereabouts,
+    Authenticator, Codes, Devices, IssuerError, Issuers, Ledger, LedgerError, MEMORY_KEY_BYTES, NamePart, Principal,
+    SealError, Sessions, Tokens, Whereabouts,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{io, path::PathBuf, sync::Arc};
@@ -53,7 +53,13 @@ pub enum AssemblyError {
     Databases(#[from] OpenError),
     /// The client that asks issuers.
     #[error("asking issuers: {0}")]
-    Issuers(#[from] FetchError),
+    Issuers(#[from] IssuerError),
+    /// What issuers gave cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The system.
+    #[error("the system gives no random numbers")]
+    Random,
     /// The journal.
     #[error("the audit journal: {0}")]
     Journal(#[from] AuditError),
@@ -115,7 +121,8 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
     let sources = Arc::new(sources);
     let tokens = Arc::new(Tokens::over(Ledger::open_or_create(&tokens_path(settings))?)?);
     let issuers = Arc::new(Issuers::new(issuers, &around.memory_key));
-    let people = directory.map(|(settings, roots)| Arc::new(auth::Directory::new(settings, roots, &around.memory_key)));
+    let directory =
+        directory.map(|(settings, roots)| Arc::new(auth::Directory::new(settings, roots, &around.memory_key)));
 
     let segment = audit::Settings { segment_size: settings.audit.segment, ..audit::Settings::default() };
     let (journal, repairs) = Journal::open(&settings.audit.dir, segment, (around.clock)())?;
@@ -134,7 +141,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
 
     let public_url = public_url(settings);
     let policy = Arc::new(Live::new(policy));
-    let authenticator = Arc::new(Authenticator::new(Arc::clone(&tokens), Arc::clone(&issuers), people));
+    let authenticator = Arc::new(Authenticator::new(Arc::clone(&tokens), Arc::clone(&issuers), directory.clone()));
     let limits = Arc::new(Limits::new(&settings.limits, since_now()));
     let grants = Arc::new(Grants {
         tokens: Arc::clone(&tokens),
@@ -150,9 +157,11 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         random: Arc::new(|bytes| aws_lc_rs::rand::fill(bytes).map_err(|_| NoRandomness)),
     });
     let site = Site::new(&public_url);
+    let People { logins, renewals, judges } = People::open(settings, &site, directory.as_ref(), &tokens)?;
     let desk = Desk {
         policy: Arc::clone(&policy),
-        logins: logins(settings, &site)?,
+        logins,
+        renewals,
         site,
         sessions: Arc::new(Sessions::new(settings.sessions)),
         grants,
@@ -181,18 +190,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         system: Arc::new(Principal { subject: "system".into(), ..Principal::anonymous() }),
         clock: around.clock,
     };
-    Ok(Assembled { gateway: Arc::new(gateway), tokens, issuers, judges: Vec::new(), run: around.run })
-}
-
-/// Where people log in.
-fn logins(settings: &Settings, site: &Site) -> Result<Logins, FetchError> {
-    let fetcher = Fetcher::new(&[])?;
-    // That it is a URL was checked with the settings; where it is none, nobody can log in.
-    let callbacks = settings.issuers.iter().filter_map(|issuer| {
-        let callback = format!("{}/-/callback/{}", site.url, issuer.alias).parse().ok()?;
-        Some((issuer, callback))
-    });
-    Ok(Logins::new(callbacks, &fetcher))
+    Ok(Assembled { gateway: Arc::new(gateway), tokens, issuers, judges, run: around.run })
 }
 
 /// How a request to a source counts.

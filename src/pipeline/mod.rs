@@ -22,6 +22,7 @@ mod conclude;
 mod holding;
 mod lookout;
 mod narrow;
+mod people;
 mod plan;
 mod request_id;
 mod roll;

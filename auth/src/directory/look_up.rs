@@ -1,8 +1,12 @@
 //! Looking somebody up without a password: which groups they have by now, or that they are gone.
 
+use crate::subject::Subject;
+use crate::whereabouts::{Answer, Presence, Whereabouts};
+use jiff::Timestamp;
 use ldap3::{Scope, ldap_escape};
 use std::sync::Arc;
 
+use super::Directory;
 use super::link::Trouble;
 use super::login;
 use super::pool::{Errand, Session};
@@ -33,6 +37,27 @@ pub enum LookUpError {
     /// The entry is there, and cannot be used.
     #[error(transparent)]
     Refused(#[from] LdapRefusal),
+}
+
+/// Asked about everybody who holds tokens and proved who they are here.
+impl Whereabouts for Arc<Directory> {
+    fn knows(&self, subject: &Subject) -> bool {
+        subject.alias() == "ldap" && !subject.is_machine()
+    }
+
+    fn look_up<'a>(&'a self, subject: &'a Subject, _now: Timestamp) -> Answer<'a> {
+        let (directory, subject) = (Self::clone(self), subject.clone());
+        Box::pin(async move {
+            // A task of its own: what a server answers may be odd enough to make the LDAP library panic.
+            let looked = tokio::spawn(async move { Directory::look_up(&directory, subject.as_str()).await });
+            match looked.await {
+                Ok(Ok(LookedUp::Here(groups))) => Presence::Here { groups: Some(groups) },
+                Ok(Ok(LookedUp::Gone)) => Presence::Gone,
+                Ok(Err(error)) => Presence::Unknown(error.to_string()),
+                Err(_) => Presence::Unknown("asking the directory panicked".to_owned()),
+            }
+        })
+    }
 }
 
 /// One look.

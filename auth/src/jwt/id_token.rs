@@ -25,6 +25,9 @@ pub(crate) fn read_id_token(
         audiences: vec![client.to_owned()],
         require_nbf: false,
         max_lifetime: None,
+        id_tokens: true,
+        authorized_parties: Vec::new(),
+        trust: Vec::new(),
         ..settings.clone()
     };
     claims::check(&token.claims, &settings, now).map_err(|refusal| refusal.of(alias))?;

@@ -105,6 +105,17 @@ pub struct IssuerSettings {
 }
 
 impl IssuerSettings {
+    /// What the issuer is asked with, trusting its certificates besides the system's. Blocks.
+    ///
+    /// # Errors
+    /// When its certificates cannot be used.
+    pub fn fetcher(&self) -> Result<Fetcher, IssuerError> {
+        let read =
+            |path: &PathBuf| std::fs::read(path).map_err(|cause| IssuerError::Roots { path: path.clone(), cause });
+        let pem = self.roots.as_ref().map(read).transpose()?;
+        Ok(Fetcher::new(pem.as_slice())?)
+    }
+
     /// Types as they are compared: letter case and `application/` make no difference.
     pub fn types_of<'t>(types: impl IntoIterator<Item = &'t str>) -> Vec<String> {
         types.into_iter().map(plain_type).collect()
@@ -182,9 +193,7 @@ impl Issuer {
     pub fn read(settings: IssuerSettings) -> Result<Self, IssuerError> {
         let keyring = Keyring::empty();
         let (publication, notes) = match &settings.keys {
-            KeySource::Published(source) => {
-                (Some(Publication::new(source.clone(), fetcher(settings.roots.as_ref())?)), Vec::new())
-            }
+            KeySource::Published(source) => (Some(Publication::new(source.clone(), settings.fetcher()?)), Vec::new()),
             KeySource::File(file) => match keyring.take(file.read(&settings.algorithms)?, i64::MAX) {
                 Taken::Others(_, notes) => (None, notes),
                 Taken::Same => (None, Vec::new()),
@@ -266,13 +275,6 @@ impl Issuer {
             }
         }
     }
-}
-
-/// Asks an issuer, trusting these certificates besides the system's.
-fn fetcher(roots: Option<&PathBuf>) -> Result<Fetcher, IssuerError> {
-    let read = |path: &PathBuf| std::fs::read(path).map_err(|cause| IssuerError::Roots { path: path.clone(), cause });
-    let pem = roots.map(read).transpose()?;
-    Ok(Fetcher::new(pem.as_slice())?)
 }
 
 impl fmt::Debug for Issuer {

@@ -26,7 +26,7 @@ impl ClientSecret {
         Self(Zeroizing::new(text.to_owned()))
     }
 
-    pub(super) fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }

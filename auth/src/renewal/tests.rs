@@ -28,6 +28,22 @@ struct Scene {
     _directory: tempfile::TempDir,
 }
 
+/// Reads an ID token as if a signature was verified: `SUBJECT GROUP`.
+struct Issuer(Url);
+
+impl LoginIssuer for Issuer {
+    fn token_endpoint(&self, _now: Timestamp) -> Told<'_, Url> {
+        Box::pin(async { Ok(self.0.clone()) })
+    }
+
+    fn read<'a>(&'a self, id_token: &'a str, _now: Timestamp) -> Told<'a, Arc<Principal>> {
+        Box::pin(async move {
+            let (subject, group) = id_token.split_once(' ').ok_or("no ID token")?;
+            Ok(Arc::new(Principal { subject: subject.into(), groups: [group.into()].into(), ..Principal::anonymous() }))
+        })
+    }
+}
+
 impl Scene {
     async fn new(secret: Option<&str>) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -41,14 +57,9 @@ impl Scene {
         let count = AtomicU8::new(0);
         let renewal = Renewal {
             alias: "corp".to_owned(),
-            token_endpoint,
+            issuer: Arc::new(Issuer(token_endpoint)),
             client_id: "modgate".to_owned(),
-            client_secret: secret.map(|secret| Zeroizing::new(secret.to_owned())),
-            // As if a signature was verified: `SUBJECT GROUP`.
-            read: Arc::new(|text, _| {
-                let (subject, group) = text.split_once(' ').ok_or("no ID token")?;
-                Ok((subject.into(), [group.into()].into()))
-            }),
+            client_secret: secret.map(ClientSecret::new),
             fetcher: Fetcher::new(&[]).unwrap(),
             tokens: Arc::new(tokens),
             seal: Arc::new(seal),
@@ -138,7 +149,7 @@ async fn only_invalid_grant_says_that_somebody_is_gone() {
 async fn an_issuer_that_is_down_says_nothing() {
     let Scene { mut renewal, .. } = Scene::new(None).await;
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    renewal.token_endpoint = format!("http://{}/", closed.local_addr().unwrap()).parse().unwrap();
+    renewal.issuer = Arc::new(Issuer(format!("http://{}/", closed.local_addr().unwrap()).parse().unwrap()));
     drop(closed);
     assert!(matches!(renewal.look_up(&alice(), now()).await, Presence::Unknown(_)));
 }

@@ -4,7 +4,7 @@ use super::super::{Desk, Refused, Visitor, cookies::Cookie, site::own_page};
 use super::page::{Message, page, see, see_own, with_cookie};
 use crate::error::{Kind, RequestError};
 use askama::Template;
-use auth::{Callback, LOGIN_BYTES, LoggedIn, LoginError, SESSION_BYTES};
+use auth::{Callback, LOGIN_BYTES, LoggedIn, LoginError, SESSION_BYTES, Subject, Whereabouts};
 use axum::{
     Extension,
     body::Body,
@@ -12,6 +12,7 @@ use axum::{
     http::{HeaderMap, Response, StatusCode},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
 use serde::Deserialize;
 use std::sync::Arc;
 use url::form_urlencoded::byte_serialize;
@@ -106,8 +107,23 @@ pub(super) async fn finish(
     let callback = Callback { state, code, iss, error };
     let browser = Cookie::Login.of(&desk.site, &headers);
     match desk.logins.finish(&alias, browser, &callback, visitor.now).await {
-        Ok(login) => logged_in(&desk, &visitor, &alias, login, &headers),
+        Ok(login) => {
+            keep(&desk, &login, visitor.now).await;
+            logged_in(&desk, &visitor, &alias, login, &headers)
+        }
         Err(error) => failed(&desk, &visitor, &alias, &error),
+    }
+}
+
+/// Keeps what the issuer can be asked about the person with. A login goes on without it.
+async fn keep(desk: &Desk, login: &LoggedIn, now: Timestamp) {
+    let (Some(token), Ok(owner)) = (login.refresh_token.clone(), login.principal.subject.parse::<Subject>()) else {
+        return;
+    };
+    let Some(renewal) = desk.renewals.iter().find(|renewal| renewal.knows(&owner)).map(Arc::clone) else { return };
+    let kept = tokio::task::spawn_blocking(move || renewal.keep(&owner, &token, now).map_err(|error| (owner, error)));
+    if let Ok(Err((subject, error))) = kept.await {
+        tracing::warn!(%subject, %error, "nobody will ask the issuer about them again");
     }
 }
 
