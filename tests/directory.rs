@@ -1,6 +1,7 @@
 //! Passwords of a directory at the built gateway, against real servers: logins over TLS, groups that the policy gives roles to,
 //! servers that fail, what people type to get in, and attempts at guessing.
 
+mod browser;
 mod guessing;
 mod look_up;
 mod outages;

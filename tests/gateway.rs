@@ -170,11 +170,15 @@ impl Gateway {
         let status = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
-    /// The most memory that it has held so far, in bytes.
+    /// The most memory that it has held so far, in bytes, less the pages of its executable: those of a debug build are several
+    /// times those of what is shipped.
     pub(crate) fn peak_memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+        };
+        bytes("VmHWM:") - bytes("RssFile:")
     }
     /// Ends it at once, as a power cut of the process would.
     pub(crate) fn kill(mut self) -> TempDir {

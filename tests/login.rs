@@ -3,6 +3,7 @@
 
 mod chromium;
 mod hostile;
+mod leaving;
 mod session;
 
 use crate::{
@@ -131,6 +132,33 @@ fn somebody_logs_in_sees_who_they_are_and_logs_out() {
     assert_eq!((&succeeded["subject"], &succeeded["client"]), (&json!("user:corp/alice"), &json!("127.0.0.1")));
     assert_eq!(scene.acts("session.ended").len(), 1);
     assert_eq!(scene.acts("session.ended")[0]["subject"], "user:corp/alice");
+}
+
+/// A terminal's access token and refresh token, which somebody with a session approves on the page.
+pub(crate) fn approved(base: &str, person: &mut WebClient) -> (String, String) {
+    let mut terminal = WebClient::new();
+    let json = |answer: &Answer| serde_json::from_str::<Value>(&answer.body).unwrap();
+    let begun = terminal.post(&format!("{base}/-/oauth/device_authorization"), &[("client_id", "modgate-cli")]);
+    let (begun, text) = (json(&begun), |value: &Value, name: &str| value[name].as_str().unwrap().to_owned());
+    let user_code = text(&begun, "user_code");
+    let csrf = person.get(&format!("{base}/-/device?user_code={user_code}")).field("csrf").unwrap();
+    let form = [("csrf", &*csrf), ("user_code", &*user_code), ("decision", "approve")];
+    let approved = person.post(&format!("{base}/-/device"), &form);
+    assert!(approved.status < 400, "{}", approved.body);
+    let device_code = text(&begun, "device_code");
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let form = [("grant_type", grant), ("client_id", "modgate-cli"), ("device_code", &*device_code)];
+    let given = terminal.post(&format!("{base}/-/oauth/token"), &form);
+    assert_eq!(given.status, 200, "{}", given.body);
+    (text(&json(&given), "access_token"), text(&json(&given), "refresh_token"))
+}
+
+/// Whom the gateway takes the holder of a token for, if for anybody.
+pub(crate) fn whoami(base: &str, token: &str) -> Option<Value> {
+    let bearer = format!("Bearer {token}");
+    let url = format!("{base}/-/api/v1/whoami");
+    let answer = WebClient::new().request(reqwest::Method::GET, &url, &[("authorization", &bearer)]);
+    (answer.status == 200).then(|| serde_json::from_str(&answer.body).unwrap())
 }
 
 /// Asks for a page, which must not be ours to give.

@@ -80,6 +80,11 @@ impl Authenticator {
         }
     }
 
+    /// Whether there are passwords that could be good.
+    pub fn has_directory(&self) -> bool {
+        self.directory.is_some()
+    }
+
     /// Asks whoever is elsewhere about a credential that [`Authenticator::authenticate`] left open. The asking is done
     /// on `background`, whose connections outlive the caller.
     pub async fn inquire(

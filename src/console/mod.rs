@@ -57,6 +57,12 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// Whether people can log in with a browser.
+    pub fn has_logins(&self) -> bool {
+        let judge = self.logins.choices().next().is_some() || self.grants.authenticator.has_directory();
+        judge && self.site.has_sessions()
+    }
+
     /// Random bytes.
     fn draw<const LENGTH: usize>(&self) -> Result<Zeroizing<[u8; LENGTH]>, Refused> {
         let drawn = self.grants.random::<LENGTH>();

@@ -148,6 +148,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         devices: Devices::default(),
         codes: Codes::default(),
         authenticator: Arc::clone(&authenticator),
+        issuers: Arc::clone(&issuers),
         limits: Arc::clone(&limits),
         journal: Arc::clone(&journal),
         policy: Arc::clone(&policy),

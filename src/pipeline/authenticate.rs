@@ -93,8 +93,12 @@ impl Gateway {
     /// What someone without a credential has to write, and where.
     pub(super) fn credential_wanted(&self) -> RequestError {
         let machine = self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, rest)| rest);
+        let login = match self.console.desk().has_logins() {
+            true => format!("log in with: modgate login {}\nor ", self.public_url),
+            false => String::new(),
+        };
         let text = format!(
-            "modgate: a credential is needed\nwrite into ~/.netrc: machine {machine} login modgate password TOKEN\n{}",
+            "modgate: a credential is needed\n{login}write into ~/.netrc: machine {machine} login modgate password TOKEN\n{}",
             self.contact.as_deref().map(|contact| format!("for a token ask {contact}")).unwrap_or_default()
         );
         RequestError::new(Kind::Unauthenticated, text)

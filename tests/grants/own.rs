@@ -233,6 +233,30 @@ fn a_jwt_is_exchanged_for_a_short_token() {
 }
 
 #[test]
+fn a_pipeline_s_token_is_of_its_rule_and_its_records_tell_the_run() {
+    let trust = "[[issuer.trust]]\nname = \"deploy\"\nclaims = { groups = \"platform\" }\nsubject = \"{sub}\"\n";
+    let trust = trust.replace("groups = \"platform\"", "sub = \"build-*\"")
+        + "groups = [\"deploy\"]\nrecord = [\"sub\"]\nlifetime = \"5m\"\n";
+    let (door, issuer, upstream) = open(&trust);
+    let exchange =
+        |token: &str| door.token(&[("grant_type", EXCHANGE), ("subject_token", token), ("subject_token_type", JWT)]);
+    let given = exchange(&issuer.jwt("build-7"));
+    assert_eq!(given.status, 200, "{}", given.body);
+    assert_eq!(given.json()["expires_in"], 300, "the rule's lifetime");
+    let token = text(&given.json(), "access_token").to_owned();
+    let who = door.get("/-/api/v1/whoami", &token).json();
+    assert_eq!((&who["subject"], &who["groups"]), (&json!("ci:corp/build-7"), &json!(["group:corp/deploy"])));
+    assert_eq!(door.get(LIB, &token).status, 200);
+    let record = door.gateway.records().into_iter().rfind(|record| record["module"] == "example.test/lib").unwrap();
+    assert_eq!((&record["subject"], &record["method"]), (&json!("ci:corp/build-7"), &json!("token")));
+    assert_eq!(record["claims"], json!({"rule": "deploy", "sub": "build-7"}));
+    let asked = upstream.asked().len();
+    let refused = exchange(&issuer.jwt("other-7"));
+    assert_eq!(refused.error(), "invalid_request", "no rule is for it");
+    assert_eq!((door.acts("token.exchanged").len(), upstream.asked().len()), (1, asked));
+}
+
+#[test]
 fn people_log_in_instead_of_exchanging() {
     let (door, issuer, _upstream) = open("");
     let fields = [("grant_type", EXCHANGE), ("subject_token", &issuer.jwt("alice")), ("subject_token_type", JWT)];

@@ -10,7 +10,7 @@ use super::{
     token::{Told, expires_in},
 };
 use crate::console::Visitor;
-use auth::{Effort, Grant, Method, Outcome, Presented, Principal, Scratch, presented};
+use auth::{Grant, Method, Outcome, Presented, Principal, Scratch, presented};
 use axum::{Json, body::Body, http::Response, response::IntoResponse};
 use std::sync::Arc;
 
@@ -41,10 +41,13 @@ pub(super) async fn exchange(
         return Err(OauthRefusal::new(Code::AccessDenied, "only a pipeline's token is exchanged here: log in instead"));
     }
     let own = Grant::in_the_name_of(&principal).map_err(|error| unavailable(&error))?;
-    let rule = format!("exchange:{}", own.owner.alias());
+    let lifetime = grants.issuers.exchange_lifetime(&principal).unwrap_or(grants.settings.exchange_lifetime);
+    let trusted = principal.claims.iter().find(|claim| &*claim.name == "rule");
+    let trusted = trusted.map_or_else(String::new, |rule| format!("/{}", rule.value));
+    let rule = format!("exchange:{}{trusted}", own.owner.alias());
     let grant = Grant {
         scope: narrowed(principal.scope.as_deref(), form.get("scope"))?,
-        expires: Some(later(visitor.now, grants.settings.exchange_lifetime)),
+        expires: Some(later(visitor.now, lifetime)),
         rule: rule.parse().ok(),
         ..own
     };
@@ -65,8 +68,7 @@ pub(super) async fn exchange(
     .into_response())
 }
 
-/// Whose JWT it is. Like at every door: an address that fails too often has only those accepted that are known to be good; whoever is not known
-/// to be good pays before anybody is asked, and has it back if they are good after all.
+/// Whose JWT it is.
 async fn judged(grants: &Arc<Grants>, token: &str, visitor: &Visitor) -> Result<Arc<Principal>, OauthRefusal> {
     let not_good = || OauthRefusal::new(Code::InvalidRequest, "the subject token is not accepted here");
     let header = zeroize::Zeroizing::new(format!("Bearer {token}"));
@@ -76,37 +78,15 @@ async fn judged(grants: &Arc<Grants>, token: &str, visitor: &Visitor) -> Result<
         grants.charge(visitor)?;
         return Err(not_good());
     };
-    let shut = visitor.client.is_some_and(|client| grants.limits.is_shut(client));
-    let effort = if shut { Effort::Recall } else { Effort::Full };
-    let mut outcome = grants.authenticator.authenticate(shown, effort, visitor.now);
-    let failure = match (&outcome, visitor.client) {
-        (Outcome::Rejected(_) | Outcome::Open, Some(client)) => {
-            Some(grants.limits.failed(client).map_err(|excess| {
-                OauthRefusal::new(Code::TooMany, "too many failed attempts from this address").wait(excess.retry_after)
-            })?)
-        }
-        _ => None,
-    };
-    if let (Outcome::Open, Some(client)) = (&outcome, visitor.client) {
-        let inquired = grants.authenticator.inquire(shown, client, visitor.now, &grants.background);
-        outcome = inquired.await;
-    }
+    let outcome = grants.judge(shown, visitor).await.map_err(|excess| OauthRefusal::over_limit(&excess))?;
     match outcome {
-        Outcome::Authenticated(principal) if principal.method == Method::Jwt => {
-            if let Some(failure) = failure {
-                failure.take_back();
-            }
-            Ok(principal)
-        }
+        Outcome::Authenticated(principal) if principal.method == Method::Jwt => Ok(principal),
         Outcome::Rejected(rejection) => {
             tracing::info!(code = rejection.code(), "a token was not exchanged: {}", rejection.inside());
             Err(not_good())
         }
         Outcome::Authenticated(_) => Err(not_good()),
         Outcome::Unavailable(_) | Outcome::Open => {
-            if let Some(failure) = failure {
-                failure.take_back();
-            }
             Err(OauthRefusal::new(Code::Unavailable, "whoever could verify this token cannot be reached; try again"))
         }
     }

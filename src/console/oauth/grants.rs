@@ -12,12 +12,12 @@ use crate::{
     audit::{Journal, Record},
     config,
     console::Visitor,
-    limit::Limits,
+    limit::{Excess, Failure, Limits},
     policy::{self, Scope},
 };
 use auth::{
-    Authenticator, Codes, Devices, Grant, IssueError, Issued, Line, Method, Principal, RANDOM_BYTES, TokenId,
-    TokenText, Tokens,
+    Authenticator, Codes, Devices, Effort, Grant, IssueError, Issued, Issuers, Line, Method, Outcome, Presented,
+    Principal, RANDOM_BYTES, TokenId, TokenText, Tokens,
 };
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
@@ -42,6 +42,8 @@ pub struct Grants {
     pub codes: Codes,
     /// Judges what a pipeline shows.
     pub authenticator: Arc<Authenticator>,
+    /// Says how long what pipelines exchange may live.
+    pub issuers: Arc<Issuers>,
     /// Failures are charged here.
     pub limits: Arc<Limits>,
     /// Acts are kept here.
@@ -174,10 +176,31 @@ impl Grants {
     /// Charges a failed attempt to the client's address.
     pub(in crate::console) fn charge(&self, visitor: &Visitor) -> Result<(), OauthRefusal> {
         let Some(client) = visitor.client else { return Ok(()) };
-        self.limits.failed(client).map(drop).map_err(|excess| {
-            let text = "too many failed attempts from this address";
-            OauthRefusal::new(Code::TooMany, text).wait(excess.retry_after)
-        })
+        self.limits.failed(client).map(drop).map_err(|excess| OauthRefusal::over_limit(&excess))
+    }
+
+    /// Judges a credential that came in a form, as at any other door: whoever is not good pays, whoever asks the directory pays before that
+    /// and has it back if it was good after all, and an address that fails too often has only those accepted that are known to be
+    /// good.
+    pub(in crate::console) async fn judge(&self, shown: &Presented<'_>, visitor: &Visitor) -> Result<Outcome, Excess> {
+        let Some(client) = visitor.client else { return Ok(Outcome::Unavailable("from nowhere".to_owned())) };
+        let effort = if self.limits.is_shut(client) { Effort::Recall } else { Effort::Full };
+        let outcome = self.authenticator.authenticate(shown, effort, visitor.now);
+        let failure = match (&outcome, shown) {
+            (Outcome::Rejected(_), _) | (Outcome::Open, Presented::Password { .. }) => self.limits.failed(client)?,
+            _ => Failure::default(),
+        };
+        if outcome != Outcome::Open {
+            return Ok(outcome);
+        }
+        let outcome = self.authenticator.inquire(shown, client, visitor.now, &self.background).await;
+        match (&outcome, shown) {
+            (Outcome::Rejected(_), Presented::Password { .. }) => {}
+            // An issuer's new key is fetched once for all who wait for it, so they pay afterwards.
+            (Outcome::Rejected(_), _) => drop(self.limits.failed(client)?),
+            _ => failure.take_back(),
+        }
+        Ok(outcome)
     }
 
     /// Refuses whoever failed too often, before anything is looked up: for what can be guessed.

@@ -1,5 +1,6 @@
 //! Refusals of the OAuth endpoints: JSON, as programs expect them there (RFC 6749 §5.2, RFC 8628 §3.5).
 
+use crate::limit::Excess;
 use axum::{
     Json,
     body::Body,
@@ -74,6 +75,11 @@ impl OauthRefusal {
                 text.chars().map(|c| if c.is_ascii() && plain(c as u8) { c } else { '\'' }).collect::<String>().into();
         }
         Self { code, text, wait: None }
+    }
+
+    /// Whoever failed too often.
+    pub(in crate::console) fn over_limit(excess: &Excess) -> Self {
+        Self::new(Code::TooMany, "too many failed attempts from this address").wait(excess.retry_after)
     }
 
     pub(in crate::console) fn wait(self, wait: Duration) -> Self {

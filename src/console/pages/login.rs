@@ -2,6 +2,7 @@
 
 use super::super::{Desk, Refused, Visitor, cookies::Cookie, site::own_page};
 use super::page::{Message, page, see, see_own, with_cookie};
+use super::password::vouch;
 use crate::error::{Kind, RequestError};
 use askama::Template;
 use auth::{Callback, LOGIN_BYTES, LoggedIn, LoginError, SESSION_BYTES, Subject, Whereabouts};
@@ -28,8 +29,13 @@ pub(super) struct Wanted {
 
 impl Wanted {
     fn page(&self) -> &str {
-        self.next.as_deref().and_then(own_page).unwrap_or(HOME)
+        wanted_page(self.next.as_deref())
     }
+}
+
+/// The page of ours that somebody wanted, or home.
+pub(super) fn wanted_page(next: Option<&str>) -> &str {
+    next.and_then(own_page).unwrap_or(HOME)
 }
 
 #[derive(Template)]
@@ -38,6 +44,10 @@ struct Choice<'c> {
     base: &'c str,
     /// URL and title.
     issuers: Vec<(String, &'c str)>,
+    /// What a form for the directory carries against forgery; none without a directory.
+    password: Option<String>,
+    next: &'c str,
+    problem: Option<&'c str>,
 }
 
 /// Sends somebody who has no session to the choice of issuers, and back to `page` afterwards.
@@ -51,16 +61,43 @@ pub(super) async fn choose(
     State(desk): State<Arc<Desk>>,
     Extension(visitor): Extension<Visitor>,
     wanted: Result<Query<Wanted>, QueryRejection>,
+    headers: HeaderMap,
 ) -> Result<Response<Body>, Refused> {
     has_sessions(&desk)?;
     let Query(wanted) = wanted.map_err(malformed)?;
     if visitor.session.is_some() {
         return see_own(&desk, wanted.page());
     }
-    let next: String = byte_serialize(wanted.page().as_bytes()).collect();
+    if !desk.grants.authenticator.has_directory() {
+        return choice(&desk, StatusCode::OK, wanted.page(), None, None);
+    }
+    let browser = browser(&desk, &headers)?;
+    let response = choice(&desk, StatusCode::OK, wanted.page(), Some(&browser), None)?;
+    Ok(with_cookie(response, Cookie::Login.set(&desk.site, &browser)))
+}
+
+/// The ways to log in; `browser` is the secret of whoever may type a password.
+pub(super) fn choice(
+    desk: &Desk,
+    status: StatusCode,
+    back: &str,
+    browser: Option<&str>,
+    problem: Option<&str>,
+) -> Result<Response<Body>, Refused> {
+    let next: String = byte_serialize(back.as_bytes()).collect();
     let base = desk.site.base.as_str();
     let issuers = desk.logins.choices().map(|(alias, title)| (format!("{base}/-/login/{alias}?next={next}"), title));
-    page(StatusCode::OK, &Choice { base, issuers: issuers.collect() })
+    let password = browser.map(vouch);
+    page(status, &Choice { base, issuers: issuers.collect(), password, next: back, problem })
+}
+
+/// The secret by which a browser is known again while somebody logs in. One that is on its way in another tab keeps its own, so that
+/// both come back.
+fn browser(desk: &Desk, headers: &HeaderMap) -> Result<String, Refused> {
+    match Cookie::Login.of(&desk.site, headers) {
+        Some(browser) => Ok(browser.to_owned()),
+        None => Ok(URL_SAFE_NO_PAD.encode(desk.draw::<32>()?)),
+    }
 }
 
 /// `GET /-/login/{alias}`: off to the issuer.
@@ -73,11 +110,7 @@ pub(super) async fn begin(
 ) -> Result<Response<Body>, Refused> {
     has_sessions(&desk)?;
     let Query(wanted) = wanted.map_err(malformed)?;
-    // A browser that is on its way in another tab keeps its secret, so that both come back.
-    let browser = match Cookie::Login.of(&desk.site, &headers) {
-        Some(browser) => browser.to_owned(),
-        None => URL_SAFE_NO_PAD.encode(desk.draw::<32>()?),
-    };
+    let browser = browser(&desk, &headers)?;
     let random = desk.draw::<LOGIN_BYTES>()?;
     match desk.logins.begin(&alias, &browser, wanted.page(), visitor.now, &random).await {
         Ok(url) => Ok(with_cookie(see(url.as_str())?, Cookie::Login.set(&desk.site, &browser))),
@@ -128,7 +161,7 @@ async fn keep(desk: &Desk, login: &LoggedIn, now: Timestamp) {
 }
 
 /// A new session, whatever the browser had before.
-fn logged_in(
+pub(super) fn logged_in(
     desk: &Desk,
     visitor: &Visitor,
     alias: &str,
@@ -182,7 +215,7 @@ pub(super) async fn log_out(
     Ok(with_cookie(see_own(&desk, "/-/login")?, Cookie::Session.remove(&desk.site)))
 }
 
-fn has_sessions(desk: &Desk) -> Result<(), Refused> {
+pub(super) fn has_sessions(desk: &Desk) -> Result<(), Refused> {
     match desk.site.has_sessions() {
         true => Ok(()),
         false => Err(RequestError::new(Kind::Denied, "logging in with a browser needs an https `public_url`").into()),

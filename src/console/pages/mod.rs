@@ -8,6 +8,7 @@ mod device;
 mod home;
 mod login;
 mod page;
+mod password;
 mod tokens;
 
 pub(super) use page::harden;
@@ -26,6 +27,7 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
         .route("/-/style.css", get(page::style))
         .route("/-/login", get(login::choose))
         .route("/-/login/{alias}", get(login::begin))
+        .route("/-/login/ldap", post(password::log_in))
         .route("/-/callback/{alias}", get(login::finish))
         .route("/-/logout", post(login::log_out))
         .route("/-/device", get(device::ask).post(device::settle))
