@@ -48,7 +48,8 @@ enum Signal {
 }
 
 /// Calls `changed` from a thread of its own after any of the files was changed, replaced, removed or created, and its
-/// directory was quiet for `quiet`. Files that are changed during a call are reported after it.
+/// directory was quiet for `quiet`. Files that are changed during a call are reported after it. The first call comes without a
+/// change: what happened between the caller's own reading and the watch is not to be told from what was read.
 pub fn watch(files: &[PathBuf], quiet: Duration, changed: impl FnMut() + Send + 'static) -> Result<Watch, WatchError> {
     let (signals, inbox) = channel();
     let events = signals.clone();
@@ -56,9 +57,9 @@ pub fn watch(files: &[PathBuf], quiet: Duration, changed: impl FnMut() + Send + 
         // The only error is that the watch has ended.
         let _ = events.send(Signal::Stirred);
     })?;
-    let mut patrol = Patrol { files: files.to_vec(), seen: look(files), watcher, watched: BTreeSet::new() };
+    let mut patrol = Patrol { files: files.to_vec(), seen: None, watcher, watched: BTreeSet::new() };
     patrol.watch_directories();
-    // What changed between the look and the watch was not notified: look once more.
+    // For the first call.
     let _ = signals.send(Signal::Stirred);
     let thread = std::thread::Builder::new().name("watch".into()).spawn(move || patrol.run(&inbox, quiet, changed))?;
     Ok(Watch { signals, thread: Some(thread) })
@@ -79,7 +80,8 @@ type Looks = Option<(PathBuf, u64, Option<SystemTime>, u64)>;
 
 struct Patrol {
     files: Vec<PathBuf>,
-    seen: Vec<Looks>,
+    /// At the last call; none before the first.
+    seen: Option<Vec<Looks>>,
     watcher: RecommendedWatcher,
     watched: BTreeSet<PathBuf>,
 }
@@ -97,7 +99,7 @@ impl Patrol {
                 Ok(Signal::End) | Err(RecvTimeoutError::Disconnected) => return,
             }
             self.watch_directories();
-            let looks = look(&self.files);
+            let looks = Some(look(&self.files));
             if looks != self.seen {
                 // Before the call: what changes during it is seen at the next look.
                 self.seen = looks;
@@ -174,7 +176,24 @@ mod tests {
         let watch = watch(&[file], QUIET, move || {
             let _ = send.send(());
         });
+        calls.recv_timeout(LONG).expect("the first call");
         (watch.expect("a watch"), calls)
+    }
+
+    #[test]
+    fn what_changed_before_the_watch_began_is_not_lost() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("policy.csv");
+        fs::write(&file, "a").expect("written");
+        let read = fs::read_to_string(&file).expect("read");
+        fs::write(&file, "b").expect("written");
+        let (send, calls) = channel();
+        let (again, watched) = (file.clone(), [file]);
+        let watch = watch(&watched, QUIET, move || {
+            let _ = send.send(fs::read_to_string(&again).expect("read"));
+        });
+        let _watch = watch.expect("a watch");
+        assert_ne!(calls.recv_timeout(LONG).expect("told"), read);
     }
 
     #[test]

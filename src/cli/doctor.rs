@@ -14,7 +14,7 @@
 
 mod bypass;
 mod finding;
-mod helper;
+mod goauth;
 mod netrc;
 mod network;
 mod proxy_list;
@@ -87,7 +87,7 @@ async fn examine(base: &GatewayUrl, list: &str, environment: &Environment, now: 
     if go_credential::of_goproxy(base, environment).is_none() {
         let file = netrc::File::of_process(environment);
         findings.extend(netrc::examine(base, &file, &goauth));
-        findings.extend(helper::examine(base, &goauth, environment));
+        findings.extend(goauth::examine(base, &goauth, environment));
     }
     findings.extend(network::surroundings(base, environment));
     findings.extend(network::examine(base, environment, now).await);
