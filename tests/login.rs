@@ -89,7 +89,8 @@ impl Scene {
     }
 }
 
-fn config(issuer: &Issuer, files: &Path, client: &str) -> String {
+/// The tables of the configuration; files that they name are put there.
+pub(crate) fn config(issuer: &Issuer, files: &Path, client: &str) -> String {
     let url = issuer.url();
     let (keys, secret) = (files.join("jwks.json"), files.join("secret"));
     fs::write(&keys, WebClient::new().get(&format!("{url}/jwks")).body).unwrap();

@@ -60,6 +60,15 @@ fn nobody_learns_nothing() {
     assert_eq!(ask(&gateway, &["-u", &wrong], WHOAMI).0, 401);
     let record = gateway.records().into_iter().rfind(|record| record["target"] == "console").unwrap();
     assert_eq!((&record["reason"], &record["decision"]), (&"token_mistyped".into(), &"unauthenticated".into()));
+    for (sent, reason) in [
+        (&["-u", "alice:"][..], "password_empty"),
+        (&["-H", "Authorization: Digest x"], "authorization_scheme"),
+        (&["-H", "Authorization: Bearer x", "-H", "Authorization: Bearer x"], "authorization_repeated"),
+    ] {
+        assert_eq!(ask(&gateway, sent, WHOAMI).0, 401);
+        let record = gateway.records().into_iter().rfind(|record| record["target"] == "console").unwrap();
+        assert_eq!(record["reason"], reason);
+    }
     let good = format!("any:{token}");
     for (arguments, path, status) in [
         (&["-u", &good][..], "/-/nothing", 404),

@@ -85,6 +85,25 @@ pub enum Malformed {
     Bearer,
 }
 
+impl Malformed {
+    /// A stable code, for logs and records.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Repeated => "authorization_repeated",
+            Self::Oversize => "authorization_oversize",
+            Self::Scheme => "authorization_scheme",
+            Self::Base64 => "authorization_base64",
+            Self::Utf8 => "authorization_utf8",
+            Self::Colon => "authorization_colon",
+            Self::Control => "authorization_control",
+            Self::TokenAsLogin => "token_as_login",
+            Self::EmptyPassword => "password_empty",
+            Self::EmptyLogin => "login_empty",
+            Self::Bearer => "bearer_unknown",
+        }
+    }
+}
+
 /// Where a Basic credential is decoded. Wiped when it is used again and when it is dropped.
 #[derive(Default)]
 pub struct Scratch(Zeroizing<Vec<u8>>);

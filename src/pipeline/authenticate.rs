@@ -84,7 +84,10 @@ impl Gateway {
             Ok(Outcome::Open) => {
                 RequestError::new(Kind::AuthenticatorDown, "this credential cannot be judged now; try again")
             }
-            Err(malformed) => RequestError::new(Kind::Unauthenticated, malformed.to_string()),
+            Err(malformed) => {
+                trail.rejected = Some(malformed.code());
+                RequestError::new(Kind::Unauthenticated, malformed.to_string())
+            }
         };
         trail.ruling = Ruling::unauthenticated();
         Err(error)

@@ -78,21 +78,21 @@ impl Scene {
 }
 
 /// `modgate login` while it waits.
-struct Login {
+pub(super) struct Login {
     process: Child,
     stderr: BufReader<std::process::ChildStderr>,
     said: String,
 }
 
 impl Login {
-    fn start(developer: &Developer, arguments: &[&str]) -> Self {
+    pub(super) fn start(developer: &Developer, arguments: &[&str]) -> Self {
         let mut process = developer.command("modgate", arguments).spawn().unwrap();
         let stderr = BufReader::new(process.stderr.take().unwrap());
         Self { process, stderr, said: String::new() }
     }
 
     /// The next line that is so.
-    fn line(&mut self, is_so: impl Fn(&str) -> bool) -> String {
+    pub(super) fn line(&mut self, is_so: impl Fn(&str) -> bool) -> String {
         loop {
             let mut line = String::new();
             assert!(self.stderr.read_line(&mut line).unwrap() > 0, "it ended: {}", self.said);
@@ -103,7 +103,7 @@ impl Login {
         }
     }
 
-    fn end(mut self) -> Said {
+    pub(super) fn end(mut self) -> Said {
         self.stderr.read_to_string(&mut self.said).unwrap();
         let output = self.process.wait_with_output().unwrap();
         let said = Said::of(output);

@@ -2,6 +2,7 @@
 
 use super::{LIB, door::bearer, open, text};
 use crate::gateway::await_that;
+use crate::go_client::GoClient;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -246,7 +247,11 @@ fn a_pipeline_s_token_is_of_its_rule_and_its_records_tell_the_run() {
     let token = text(&given.json(), "access_token").to_owned();
     let who = door.get("/-/api/v1/whoami", &token).json();
     assert_eq!((&who["subject"], &who["groups"]), (&json!("ci:corp/build-7"), &json!(["group:corp/deploy"])));
-    assert_eq!(door.get(LIB, &token).status, 200);
+    // The pipeline's own JWT, and what it got for it, in a netrc of the real command.
+    for credential in [&issuer.jwt("build-7"), &token] {
+        let go = GoClient::of(&door.gateway, Some(credential));
+        go.ok(&["mod", "download", "example.test/lib@v1.0.0"]);
+    }
     let record = door.gateway.records().into_iter().rfind(|record| record["module"] == "example.test/lib").unwrap();
     assert_eq!((&record["subject"], &record["method"]), (&json!("ci:corp/build-7"), &json!("token")));
     assert_eq!(record["claims"], json!({"rule": "deploy", "sub": "build-7"}));
