@@ -104,9 +104,10 @@ impl Malformed {
     }
 }
 
-/// Where a Basic credential is decoded. Wiped when it is used again and when it is dropped.
+/// Where a Basic credential is decoded. Wiped when it is used again and when it is dropped: in words, because wiping goes element
+/// by element, and a JWT has a thousand bytes.
 #[derive(Default)]
-pub struct Scratch(Zeroizing<Vec<u8>>);
+pub struct Scratch(Zeroizing<Vec<u64>>);
 
 impl Scratch {
     /// An empty one; it allocates when first used.
@@ -117,10 +118,10 @@ impl Scratch {
     fn decode(&mut self, encoded: &str) -> Result<&str, Malformed> {
         // Wiped before it may grow: a reallocation would leave the old content behind.
         self.0.zeroize();
-        self.0.resize(base64::decoded_len_estimate(encoded.len()), 0);
-        let length = STANDARD.decode_slice(encoded, &mut self.0).map_err(|_| Malformed::Base64)?;
-        self.0.truncate(length);
-        std::str::from_utf8(&self.0).map_err(|_| Malformed::Utf8)
+        self.0.resize(base64::decoded_len_estimate(encoded.len()).div_ceil(size_of::<u64>()), 0);
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.0);
+        let length = STANDARD.decode_slice(encoded, bytes).map_err(|_| Malformed::Base64)?;
+        std::str::from_utf8(bytes.get(..length).unwrap_or_default()).map_err(|_| Malformed::Utf8)
     }
 }
 
