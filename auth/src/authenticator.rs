@@ -4,10 +4,10 @@
 //! be reached is unavailable (503, never 401: a client that is told 401 throws its credential away). Where no directory is
 //! configured, passwords are rejected with a text that says so, as are JWTs where no issuer is.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use std::net::IpAddr;
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 

@@ -16,8 +16,7 @@
 //! 6. Client certificates were verified by the server's TLS; [`Certified`] is whose they are. They count where no credential
 //!    was sent.
 //! 7. A browser logs in at an issuer ([`Logins`]) and has a session from then on ([`Sessions`]), which counts for pages only.
-//!
-//! 5. Who is somebody may get tokens of their own: by a device ([`Devices`]), by a browser ([`Codes`]), or by asking. A login's tokens
+//! 8. Who is somebody may get tokens of their own: by a device ([`Devices`]), by a browser ([`Codes`]), or by asking. A login's tokens
 //!    are a [`Family`]. What became of their owners is asked again now and then ([`RollCall`]).
 //!
 //! Time and randomness are arguments everywhere. Secrets have no `Display` and no `Debug`, and the buffers that

@@ -1,8 +1,8 @@
 //! A visit: a request for a page or for the interface for programs (`/-/…`), which no module path can begin with.
 //!
-//! The same walk as for a target, up to the decision: who may see a page is the [`console`](crate::console)'s to say. A visit is
-//! A session of a browser counts here, and nowhere else. A visit is
-//! answered on the background runtime, because all that it needs (the ledger, issuers, the directory) may wait.
+//! The same walk as for a target, up to the decision: who may see a page is the [`console`](crate::console)'s to say. A session of a
+//! browser counts here, and nowhere else. A visit is answered on the background runtime, because all that it needs (the
+//! ledger, issuers, the directory) may wait.
 
 use super::{CertifiedResult, Gateway, Trail};
 use crate::{
@@ -14,10 +14,13 @@ use axum::{
     http::{HeaderValue, Request, Response, Uri, header},
 };
 use http_body_util::{BodyExt, Limited};
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 /// The largest body that is read, in bytes: forms and small JSON.
 const BODY: usize = 64 * 1024;
+/// How long a body may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest path that is recorded, in bytes.
 const LONGEST: usize = 256;
 
@@ -50,7 +53,8 @@ impl Gateway {
         }
         self.within_addresses(trail)?;
         self.shape(trail).await?;
-        let body = Limited::new(request.body_mut(), BODY).collect().await;
+        let body = timeout(PATIENCE, Limited::new(request.body_mut(), BODY).collect()).await;
+        let body = body.map_err(|_| RequestError::new(Kind::BadRequest, "the body did not come in time"))?;
         let body =
             body.map_err(|_| RequestError::new(Kind::TooLarge, "a body of more than 64 KiB, or a broken one"))?;
         let body = body.to_bytes();

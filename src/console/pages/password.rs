@@ -28,6 +28,9 @@ use base64::{
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
+/// Why something else than a login and a password is refused: a code for the record.
+const NO_PASSWORD: &str = "not_a_password";
+
 /// What the form carries for a browser with this secret.
 pub(super) fn vouch(browser: &str) -> String {
     let text = format!("modgate login by password\n{browser}");
@@ -53,49 +56,45 @@ pub(super) async fn log_in(
     let back = wanted_page(form.get("next").map(String::as_str)).to_owned();
     let login = form.remove("login").unwrap_or_default();
     let password = Zeroizing::new(form.remove("password").unwrap_or_default());
-    match judged(&desk, &visitor, &login, &password).await? {
-        Outcome::Authenticated(principal) if principal.method == Method::Ldap => {
+    let reason = match judged(&desk, &visitor, &login, &password).await? {
+        Ok(Outcome::Authenticated(principal)) if principal.method == Method::Ldap => {
             let principal = Arc::new(Principal { method: Method::Session, ..Principal::clone(&principal) });
-            logged_in(&desk, &visitor, "ldap", LoggedIn { principal, back, refresh_token: None }, &headers)
+            return logged_in(&desk, &visitor, "ldap", LoggedIn { principal, back, refresh_token: None }, &headers);
         }
-        Outcome::Rejected(rejection) => {
-            desk.act(&visitor, &visitor.principal, "login.failed", "at ldap", Some(rejection.code()))?;
-            again(&desk, StatusCode::FORBIDDEN, "The login or the password is wrong, or it was tried too often.", &back)
-        }
-        Outcome::Authenticated(_) => {
-            desk.act(&visitor, &visitor.principal, "login.failed", "at ldap", Some("not_a_password"))?;
-            again(&desk, StatusCode::FORBIDDEN, "The login or the password is wrong, or it was tried too often.", &back)
-        }
-        Outcome::Unavailable(why) => {
+        Ok(Outcome::Unavailable(why)) => {
             tracing::warn!(why, request = &*visitor.request, "a login by password cannot be judged");
-            desk.act(
-                &visitor,
-                &visitor.principal,
-                "login.failed",
-                "at ldap: nobody can be asked",
-                Some("login_unavailable"),
-            )?;
+            let detail = "at ldap: nobody can be asked";
+            desk.act(&visitor, &visitor.principal, "login.failed", detail, Some("login_unavailable"))?;
             let text = "The directory cannot be asked now. Try again in a minute.";
-            again(&desk, StatusCode::SERVICE_UNAVAILABLE, text, &back)
+            return again(&desk, StatusCode::SERVICE_UNAVAILABLE, text, &back);
         }
-        Outcome::Open => Err(RequestError::new(Kind::AuthenticatorDown, "this cannot be judged now; try again").into()),
-    }
+        Ok(Outcome::Rejected(rejection)) => rejection.code(),
+        Ok(Outcome::Authenticated(_) | Outcome::Open) => NO_PASSWORD,
+        Err(reason) => reason,
+    };
+    desk.act(&visitor, &visitor.principal, "login.failed", "at ldap", Some(reason))?;
+    again(&desk, StatusCode::FORBIDDEN, "The login or the password is wrong, or it was tried too often.", &back)
 }
 
-/// Who it is: read as a Basic credential would be, so that both mean the same.
-async fn judged(desk: &Desk, visitor: &Visitor, login: &str, password: &str) -> Result<Outcome, Refused> {
-    let unreadable = || Outcome::Rejected(auth::Rejection::NoDirectory);
+/// Who it is: read as a Basic credential would be, so that both mean the same. What cannot be a password has its code.
+async fn judged(
+    desk: &Desk,
+    visitor: &Visitor,
+    login: &str,
+    password: &str,
+) -> Result<Result<Outcome, &'static str>, Refused> {
     if login.contains(':') {
-        return Ok(unreadable());
+        return Ok(Err(NO_PASSWORD));
     }
     let pair = Zeroizing::new(format!("{login}:{password}"));
     let header = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
     let mut scratch = Scratch::new();
     let shown = match presented([header.as_bytes()], &mut scratch) {
         Ok(shown @ Presented::Password { .. }) => shown,
-        Ok(_) | Err(_) => return Ok(unreadable()),
+        Ok(_) => return Ok(Err(NO_PASSWORD)),
+        Err(malformed) => return Ok(Err(malformed.code())),
     };
-    desk.grants.judge(&shown, visitor).await.map_err(|excess| {
+    desk.grants.judge(&shown, visitor).await.map(Ok).map_err(|excess| {
         let text = "too many requests without a good credential came from this address";
         RequestError::new(Kind::Limited, text).retry_after(excess.retry_after).into()
     })
