@@ -147,6 +147,11 @@ impl GatewayClient {
         self.send(request, Some(credential)).await
     }
 
+    /// Deletes `BASE/-/PAGE`.
+    pub(super) async fn delete(&self, page: &str, credential: &Secret) -> Result<Answer, GatewayError> {
+        self.send(self.http.delete(self.base.console(page)?), Some(credential)).await
+    }
+
     /// Whom the gateway takes this credential's owner for; `credential` is a whole `Authorization`.
     pub(super) async fn whoami(&self, credential: Option<&Secret>) -> Result<Whoami, GatewayError> {
         let answer = self.get("api/v1/whoami", credential).await?;

@@ -28,6 +28,7 @@ mod login;
 mod logout;
 mod netrc;
 mod oauth;
+mod own_tokens;
 pub mod policy;
 mod serve;
 pub mod terminal;
@@ -69,6 +70,7 @@ enum Command {
     Login(login::Args),
     Logout(logout::Args),
     Whoami(whoami::Args),
+    Tokens(own_tokens::Args),
     Goauth(goauth::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -150,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::Login(args) => login::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Logout(args) => logout::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Whoami(args) => whoami::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Tokens(args) => own_tokens::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Goauth(args) => goauth::run(&args, Timestamp::now()).map(|()| ExitCode::SUCCESS),
         Command::Doctor(args) => doctor::run(&args, Timestamp::now()),
         Command::Completions(args) => completions::run(&args).map(|()| ExitCode::SUCCESS),

@@ -2,6 +2,7 @@
 
 use super::developer::{Developer, gateway};
 use crate::gateway::Gateway;
+use serde_json::Value;
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -22,7 +23,7 @@ fn a_token_from_standard_input_lets_go_in_and_nothing_else_changes() {
 
     let login = developer.modgate_with(&token, &["login", "--token-stdin", "--json"]);
     login.ok().without(&token);
-    let report: serde_json::Value = serde_json::from_str(&login.stdout).unwrap();
+    let report: Value = serde_json::from_str(&login.stdout).unwrap();
     let machine = format!("localhost:{}", gateway.port());
     assert_eq!((&report["subject"], &report["machine"]), (&"user:token/alice".into(), &machine.as_str().into()));
     assert_eq!(developer.netrc(), format!("{NETRC}machine {machine} login modgate password {token}\r\n"));
@@ -138,4 +139,38 @@ fn the_helper_lets_go_in_and_answers_from_its_wallet_at_once() {
     let nobody = developer.modgate(&["goauth", "https://localhost:1"]);
     nobody.fails("modgate login --goauth https://localhost:1");
     assert_eq!(nobody.stdout, "");
+}
+
+#[test]
+fn ones_own_tokens_are_listed_made_and_taken_back() {
+    let (plan, upstream) = gateway();
+    let gateway = plan.start();
+    let developer = Developer::of(&gateway);
+    let (token, theirs) = (gateway.token("alice", &[]), gateway.token("bob", &[]));
+    developer.modgate(&["tokens", "list"]).fails("modgate login");
+    developer.modgate_with(&token, &["login", "--token-stdin"]).ok();
+    let made = developer.modgate(&["tokens", "create", "--scope", "read:example.test/*", "--note", "for a job"]);
+    let made = made.ok().stdout.trim().to_owned();
+    assert!(made.starts_with("mg_"), "{made}");
+    let id = |token: &str| token[3..15].to_owned();
+    let list = developer.modgate(&["tokens", "list", "--json"]);
+    list.ok().without(&made).without(&token);
+    let rows: Vec<Value> = serde_json::from_str(&list.stdout).unwrap();
+    let ids: Vec<_> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+    assert!(ids.contains(&&*id(&made)) && ids.contains(&&*id(&token)) && !ids.contains(&&*id(&theirs)), "{ids:?}");
+    let row = rows.iter().find(|row| row["id"] == id(&made)).unwrap();
+    assert_eq!((&row["scope"], &row["note"]), (&"read:example.test/*".into(), &"for a job".into()));
+    let table = developer.modgate(&["tokens", "list"]);
+    assert!(table.ok().stdout.contains("for a job") && table.stdout.starts_with("ID"), "{}", table.stdout);
+
+    developer.modgate(&["tokens", "revoke", &id(&theirs)]).fails("404");
+    developer.modgate(&["tokens", "revoke", &id(&made)]).ok();
+    let rows: Vec<Value> = serde_json::from_str(&developer.modgate(&["tokens", "list", "--json"]).stdout).unwrap();
+    let row = rows.iter().find(|row| row["id"] == id(&made)).unwrap();
+    assert_eq!(row["standing"], "revoked");
+
+    // A password only reads.
+    developer.write_netrc(&format!("machine localhost:{} login alice password secret\n", gateway.port()));
+    developer.modgate(&["tokens", "create"]).fails("takes a token");
+    assert_eq!(upstream.asked(), Vec::<String>::new());
 }
