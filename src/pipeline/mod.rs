@@ -168,7 +168,10 @@ impl Gateway {
         if self.is_visit(request.uri().path()) {
             return Box::pin(self.visit(certified, request, trail)).await;
         }
-        caller::reads(request)?;
+        if let Err(refused) = caller::reads(request) {
+            Box::pin(visit::throw_away(request.body_mut())).await;
+            return Err(refused);
+        }
         self.refuse_loop(request)?;
         trail.target = Some(Arc::new(self.parse(request.uri().path())?));
         trail.principal = self.authenticate(request.headers(), certified, trail).await?;

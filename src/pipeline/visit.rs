@@ -19,6 +19,8 @@ use tokio::time::timeout;
 
 /// The largest body that is read, in bytes: forms and small JSON.
 const BODY: usize = 64 * 1024;
+/// How much of a larger one is thrown away before it is refused.
+const THROWN: usize = 1024 * 1024;
 /// How long a body may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest path that is recorded, in bytes.
@@ -53,11 +55,8 @@ impl Gateway {
         }
         self.within_addresses(trail)?;
         self.shape(trail).await?;
-        let body = timeout(PATIENCE, Limited::new(request.body_mut(), BODY).collect()).await;
-        let body = body.map_err(|_| RequestError::new(Kind::BadRequest, "the body did not come in time"))?;
-        let body =
-            body.map_err(|_| RequestError::new(Kind::TooLarge, "a body of more than 64 KiB, or a broken one"))?;
-        let body = body.to_bytes();
+        let body = timeout(PATIENCE, whole(request.body_mut())).await;
+        let body = body.map_err(|_| RequestError::new(Kind::BadRequest, "the body did not come in time"))??;
         let visitor = Visitor {
             principal: trail.principal.clone(),
             proof: Proof::of(request.headers()),
@@ -82,4 +81,36 @@ impl Gateway {
         let below = whole.strip_prefix(self.front.base.as_str()).unwrap_or(whole);
         below.parse().unwrap_or_default()
     }
+}
+
+/// The whole body. One that is too large is read a while longer and thrown away: a client that is still sending when it is
+/// refused may never read why.
+async fn whole<B>(body: &mut B) -> Result<Bytes, RequestError>
+where
+    B: HttpBody<Data = Bytes, Error: Error + Send + Sync + 'static> + Unpin,
+{
+    if let Ok(body) = Limited::new(&mut *body, BODY).collect().await {
+        return Ok(body.to_bytes());
+    }
+    throw_away(body).await;
+    Err(RequestError::new(Kind::TooLarge, "a body of more than 64 KiB, or a broken one"))
+}
+
+/// Reads what nobody wants, within bounds: over HTTP/2 an answer that overtakes the rest of its request is followed by a reset, which
+/// clients may see first.
+pub(super) async fn throw_away<B>(body: &mut B)
+where
+    B: HttpBody<Data = Bytes, Error: Error + Send + Sync + 'static> + Unpin,
+{
+    let mut thrown = 0;
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            thrown += frame.data_ref().map_or(0, Bytes::len);
+            if thrown > THROWN {
+                break;
+            }
+        }
+    };
+    // Whoever does not send it in time is refused all the same.
+    let _ = timeout(PATIENCE, reading).await;
 }

@@ -147,6 +147,8 @@ fn ones_own_tokens_are_listed_made_and_taken_back() {
     let gateway = plan.start();
     let developer = Developer::of(&gateway);
     let (token, theirs) = (gateway.token("alice", &[]), gateway.token("bob", &[]));
+    // Without an issuer or a directory nobody could approve a login, so none is begun.
+    developer.modgate(&["login", "--no-browser"]).fails("nobody can log in here");
     developer.modgate(&["tokens", "list"]).fails("modgate login");
     developer.modgate_with(&token, &["login", "--token-stdin"]).ok();
     let made = developer.modgate(&["tokens", "create", "--scope", "read:example.test/*", "--note", "for a job"]);

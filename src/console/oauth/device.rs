@@ -43,6 +43,11 @@ pub(super) async fn begin(
     super::client(&form)?;
     let scope = super::scope(&form)?;
     let grants = &desk.grants;
+    // Nobody could ever approve it; the terminal would wait in vain.
+    if !desk.has_logins() && grants.issuers.is_empty() {
+        let text = "nobody can log in here: neither an issuer nor a directory is configured. With a token from the operator: modgate login --token-stdin";
+        return Err(OauthRefusal::new(Code::InvalidRequest, text));
+    }
     let random = grants.random::<DEVICE_BYTES>()?;
     let begun = grants.devices.begin(scope, visitor.client, visitor.now, &random).map_err(|error| {
         OauthRefusal::new(Code::TooMany, error.to_string()).wait(std::time::Duration::from_secs(60))
