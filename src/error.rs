@@ -132,6 +132,21 @@ impl fmt::Display for RequestError {
     }
 }
 
+/// An error with all its causes, each once: the outermost of some libraries says little.
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    for error in std::iter::successors(Some(error), |&error| error.source()) {
+        let one = error.to_string();
+        if !text.contains(&one) {
+            if !text.is_empty() {
+                text += ": ";
+            }
+            text += &one;
+        }
+    }
+    text
+}
+
 /// Writes lines as one, without control characters.
 fn write_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     let mut separator = "";

@@ -46,6 +46,7 @@ pub mod limit;
 pub mod module;
 pub mod pipeline;
 pub mod policy;
+pub mod randomness;
 pub mod server;
 pub mod shelf;
 pub mod source;

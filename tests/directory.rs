@@ -229,11 +229,7 @@ fn an_entry_must_be_the_only_one_and_have_a_name() {
 fn what_is_typed_is_a_value_and_nothing_else() {
     let (upstream, office) = (upstream(), Office::new());
     let server = office.server();
-    let template = format!(
-        "[ldap]\nservers = [{:?}]\nroots = {:?}\ndn_template = \"uid={{login}},ou=people,{SUFFIX}\"\n",
-        server.ldaps(),
-        office.roots()
-    );
+    let template = office.template_config(&server);
     let long = "a".repeat(300);
     let logins = [
         "*",

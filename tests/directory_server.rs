@@ -71,6 +71,15 @@ impl Office {
         )
     }
 
+    /// The table of the configuration for people who are found by a template and read their own entry.
+    pub(crate) fn template_config(&self, server: &DirectoryServer) -> String {
+        format!(
+            "[ldap]\nservers = [{:?}]\nroots = {:?}\ndn_template = \"uid={{login}},ou=people,{SUFFIX}\"\n",
+            server.ldaps(),
+            self.roots()
+        )
+    }
+
     /// Starts a server with everybody in it.
     pub(crate) fn server(&self) -> DirectoryServer {
         self.server_at(free_port(), free_port())

@@ -8,13 +8,14 @@ use super::audit::printable;
 use super::gateway_url::{GatewayUrl, GatewayUrlError};
 use super::terminal::Failure;
 use crate::config::Secret;
+use crate::error::with_causes;
 use http::{
     HeaderMap, HeaderValue,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE},
 };
 use reqwest::{Certificate, Client, RequestBuilder, redirect::Policy};
 use serde::{Deserialize, Serialize};
-use std::{error::Error, fs, path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 use zeroize::Zeroizing;
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -95,7 +96,7 @@ impl GatewayClient {
         if let Some(path) = roots {
             let wrong = |cause: String| GatewayError::Roots(path.display().to_string(), cause);
             let pem = fs::read(path).map_err(|error| wrong(error.to_string()))?;
-            extra = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(chain(&error)))?;
+            extra = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(with_causes(&error)))?;
             if extra.is_empty() {
                 return Err(wrong("there is none in it".to_owned()));
             }
@@ -111,7 +112,7 @@ impl GatewayClient {
             // As the go command, which asks no proxy for this machine.
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|error| GatewayError::Tls(chain(&error)))?;
+        let http = builder.build().map_err(|error| GatewayError::Tls(with_causes(&error)))?;
         Ok(Self { base, http })
     }
 
@@ -202,7 +203,7 @@ impl GatewayClient {
     }
 
     fn unreachable(&self, error: reqwest::Error) -> GatewayError {
-        GatewayError::Unreachable { base: self.base.to_string(), cause: chain(&error.without_url()) }
+        GatewayError::Unreachable { base: self.base.to_string(), cause: with_causes(&error.without_url()) }
     }
 }
 
@@ -233,19 +234,4 @@ impl Answer {
         let text: String = lines.collect::<Vec<_>>().join("; ").chars().take(400).collect();
         if text.is_empty() { "no text".to_owned() } else { printable(&text) }
     }
-}
-
-/// An error with all its causes, each once: reqwest's outermost says little.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = String::new();
-    for error in std::iter::successors(Some(error), |&error: &&'_ (dyn Error + 'static)| error.source()) {
-        let one = error.to_string();
-        if !text.contains(&one) {
-            if !text.is_empty() {
-                text += ": ";
-            }
-            text += &one;
-        }
-    }
-    text
 }

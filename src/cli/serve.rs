@@ -5,6 +5,7 @@ use super::terminal::{self, Failure};
 use super::{Configured, check};
 use crate::config::{self, ConfigError, Place, Problem, Settings};
 use crate::pipeline::{AssemblyError, Plan, Surroundings, Upkeep, Walk, assemble, tokens_path, wall_clock};
+use crate::randomness::draw;
 use crate::server::{self, CertificateFiles, Ending, Hooks, Readiness, TrustedProxies};
 use crate::source::Environment;
 use crate::telemetry::{Metrics, log};
@@ -57,7 +58,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let port = settings.listen.address.port();
         settings.public_url = url::Url::parse(&format!("https://localhost:{port}")).ok();
     }
-    let run = random()?;
+    let run = draw()?;
     let plan = Plan::read(&settings, Plan::policy(&settings), &Environment::of_process(), u64::from_le_bytes(run));
     let plan = plan.map_err(|flaws| ConfigError { problems: check::located(&loaded, flaws) })?;
     warn_of(&check::located(&loaded, plan.warnings.clone()));
@@ -72,7 +73,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         clock: wall_clock(),
         run: u64::from_le_bytes(run),
         stand_in: None,
-        memory_key: random()?,
+        memory_key: draw()?,
     };
     let assembled = assemble(&settings, plan, around)?;
     let upkeep = Upkeep::start(&assembled, &settings, background.handle());
@@ -107,13 +108,6 @@ const SHIPPED_POLICY: &[(&str, &str)] = &[
     ("README.md", include_str!("../../policies/README.md")),
 ];
 
-/// Random bytes of the system.
-pub(super) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Failure> {
-    let mut random = [0; LENGTH];
-    aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::new("the system gives no random numbers"))?;
-    Ok(random)
-}
-
 fn warn_of(warnings: &[Problem]) {
     for warning in warnings {
         let place = (warning.place != Place::Default).then(|| warning.place.to_string());
@@ -133,7 +127,7 @@ fn first_token(settings: &Settings) -> Result<Option<String>, Failure> {
     if !ledger.all().map_err(Failure::new)?.is_empty() {
         return Ok(None);
     }
-    let random = random::<RANDOM_BYTES>()?;
+    let random = draw::<RANDOM_BYTES>()?;
     let developer = "developer".parse().map_err(Failure::new)?;
     let grant = Grant::by_hand(Kind::User, &developer, &[]).map_err(Failure::new)?;
     let grant = Grant { note: "made by the first run".parse().ok(), ..grant };

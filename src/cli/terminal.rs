@@ -62,6 +62,12 @@ impl From<crate::server::ServerError> for Failure {
     }
 }
 
+impl From<crate::randomness::NoRandomness> for Failure {
+    fn from(error: crate::randomness::NoRandomness) -> Self {
+        Self::new(error)
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::new(error)

@@ -205,7 +205,7 @@ type RandomBytes = Zeroizing<[u8; RANDOM_BYTES]>;
 
 fn system_random() -> Result<RandomBytes, TokenCommandError> {
     let mut random = Zeroizing::new([0; RANDOM_BYTES]);
-    aws_lc_rs::rand::fill(&mut *random).map_err(|_| TokenCommandError::Random)?;
+    crate::randomness::fill(&mut *random).map_err(|_| TokenCommandError::Random)?;
     Ok(random)
 }
 

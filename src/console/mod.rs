@@ -11,6 +11,7 @@
 mod act;
 mod cookies;
 mod forgery;
+mod form;
 mod identity;
 pub mod oauth;
 mod pages;

@@ -8,10 +8,11 @@ use crate::{
     audit::{self, AuditError, Journal},
     checksum::{Database, Databases, Directory, OpenError, SourceWire},
     config::{self, Mode, Settings},
-    console::{Console, Desk, Grants, Site, oauth::NoRandomness},
+    console::{Console, Desk, Grants, Site},
     forward::{Forward, Identity},
     limit::{Limits, since_now},
     policy::Live,
+    randomness::{self, NoRandomness},
     server::TrustedProxies,
     shelf::{Shelf, ShelfError},
     source::{SourceError, Sources},
@@ -58,8 +59,8 @@ pub enum AssemblyError {
     #[error(transparent)]
     Seal(#[from] SealError),
     /// The system.
-    #[error("the system gives no random numbers")]
-    Random,
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
     /// The journal.
     #[error("the audit journal: {0}")]
     Journal(#[from] AuditError),
@@ -155,7 +156,7 @@ pub fn assemble(settings: &Settings, plan: Plan, around: Surroundings) -> Result
         settings: settings.tokens.clone(),
         public_url: public_url.clone(),
         background: around.background.clone(),
-        random: Arc::new(|bytes| aws_lc_rs::rand::fill(bytes).map_err(|_| NoRandomness)),
+        random: Arc::new(randomness::fill),
     });
     let site = Site::new(&public_url);
     let People { logins, renewals, judges } = People::open(settings, &site, directory.as_ref(), &tokens)?;

@@ -5,7 +5,7 @@
 //! with its own account.
 
 use super::assembly::AssemblyError;
-use crate::{config::Settings, console::Site};
+use crate::{config::Settings, console::Site, randomness::draw};
 use auth::{Directory, IssuerSettings, Logins, Renewal, SEAL_BYTES, Seal, Tokens, Whereabouts};
 use std::{path::PathBuf, sync::Arc};
 
@@ -37,7 +37,7 @@ impl People {
         let logins = Arc::new(Logins::new(providers));
         let mut renewals = Vec::new();
         if !fetchers.is_empty() {
-            let seal = Arc::new(Seal::open_or_create(&seal_path(settings), &random::<SEAL_BYTES>()?)?);
+            let seal = Arc::new(Seal::open_or_create(&seal_path(settings), &draw::<SEAL_BYTES>()?)?);
             for (issuer, fetcher) in fetchers {
                 renewals.extend(renewal(issuer, fetcher, &logins, tokens, &seal));
             }
@@ -65,17 +65,11 @@ fn renewal(
         fetcher,
         tokens: Arc::clone(tokens),
         seal: Arc::clone(seal),
-        random: Arc::new(|| random().ok()),
+        random: Arc::new(|| draw().ok()),
     }))
 }
 
 /// Where the key is that seals what issuers gave.
 fn seal_path(settings: &Settings) -> PathBuf {
     settings.data.join("seal.key")
-}
-
-fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], AssemblyError> {
-    let mut random = [0; LENGTH];
-    aws_lc_rs::rand::fill(&mut random).map_err(|_| AssemblyError::Random)?;
-    Ok(random)
 }

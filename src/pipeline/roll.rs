@@ -5,6 +5,7 @@
 //! token is revoked because nobody answered.
 
 use super::Gateway;
+use crate::randomness::draw;
 use auth::{Found, Issued, RollCall, Subject, Tokens, Whereabouts};
 use jiff::SignedDuration;
 use std::{sync::Arc, time::Duration};
@@ -58,8 +59,7 @@ pub(super) fn prune(background: &Handle, tokens: Arc<Tokens>, gateway: Arc<Gatew
 
 /// Between three and five quarters of a pause. Without randomness it is the pause itself.
 fn jittered(every: Duration) -> Duration {
-    let mut random = [0];
-    let share = aws_lc_rs::rand::fill(&mut random).map_or(0.5, |()| f64::from(random[0]) / 255.0);
+    let share = draw::<1>().map_or(0.5, |[byte]| f64::from(byte) / 255.0);
     every.mul_f64(0.75 + share / 2.0)
 }
 

@@ -14,6 +14,7 @@ use super::{
     guard::{Inside, Lookup, Names},
     settings::{SettingsError, SourceSettings},
 };
+use crate::error::with_causes;
 use http::{
     HeaderMap, HeaderValue,
     header::{AUTHORIZATION, VIA},
@@ -59,7 +60,8 @@ impl Transport {
     fn client(settings: &SourceSettings, names: Names) -> Result<Client, SettingsError> {
         let mut roots = Vec::new();
         for pem in &settings.extra_roots {
-            let bundle = Certificate::from_pem_bundle(pem).map_err(|error| SettingsError::Roots(chain(&error)))?;
+            let bundle =
+                Certificate::from_pem_bundle(pem).map_err(|error| SettingsError::Roots(with_causes(&error)))?;
             if bundle.is_empty() {
                 return Err(SettingsError::Roots("no certificate in the bundle".into()));
             }
@@ -80,7 +82,7 @@ impl Transport {
         if settings.http1_only {
             builder = builder.http1_only();
         }
-        builder.dns_resolver(names).build().map_err(|error| SettingsError::Client(chain(&error)))
+        builder.dns_resolver(names).build().map_err(|error| SettingsError::Client(with_causes(&error)))
     }
 
     /// Sends a GET and waits for the head of its answer. Dropping the future, or the answer, ends the request.
@@ -144,9 +146,9 @@ pub(super) fn failure(at: &Arc<str>, error: reqwest::Error) -> SourceError {
     if encoding
         && cause::<std::io::Error>(&error).is_some_and(|error| error.kind() != std::io::ErrorKind::UnexpectedEof)
     {
-        return SourceError::invalid(at, chain(&error));
+        return SourceError::invalid(at, with_causes(&error));
     }
-    SourceError::failed(at, chain(&error))
+    SourceError::failed(at, with_causes(&error))
 }
 
 /// The cause of kind `E` in an error's chain of sources.
@@ -156,21 +158,6 @@ fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| error.source())
-}
-
-/// An error with all its causes, each once.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = String::new();
-    for error in causes(error) {
-        let one = error.to_string();
-        if !text.contains(&one) {
-            if !text.is_empty() {
-                text += ": ";
-            }
-            text += &one;
-        }
-    }
-    text
 }
 
 #[cfg(test)]

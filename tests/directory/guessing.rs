@@ -118,11 +118,7 @@ fn a_credential_that_is_remembered_is_not_throttled_and_asked_about_once() {
 fn other_spellings_of_a_login_are_the_same_account() {
     let (upstream, office) = (upstream(), Office::new());
     let server = office.server();
-    let template = format!(
-        "[ldap]\nservers = [{:?}]\nroots = {:?}\ndn_template = \"uid={{login}},ou=people,{SUFFIX}\"\n",
-        server.ldaps(),
-        office.roots()
-    );
+    let template = office.template_config(&server);
     let gateway = open(&upstream, &template).start();
     let spellings = ["bob", "BOB", "ｂob", "bｏb", "boｂ", "ｂｏb", "Bｏｂ", "ｂoＢ", "ｂｏｂ"];
     let codes: Vec<String> = spellings.iter().map(|login| refused(&gateway, login, "wrong")).collect();

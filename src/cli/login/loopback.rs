@@ -120,6 +120,6 @@ async fn callback(State(waiting): State<Arc<Waiting>>, Query(callback): Query<Ca
 /// 256 random bits, as text.
 fn random() -> Result<String, Failure> {
     let mut bytes = Zeroizing::new([0; 32]);
-    aws_lc_rs::rand::fill(&mut *bytes).map_err(|_| Failure::new("the system gives no random numbers"))?;
+    crate::randomness::fill(&mut *bytes)?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(*bytes))
 }

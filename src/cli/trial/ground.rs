@@ -2,11 +2,12 @@
 
 use super::report::Background;
 use super::{Args, Directory, GoSettings, logins};
+use crate::cli::check;
 use crate::cli::terminal::Failure;
-use crate::cli::{check, serve};
 use crate::config::{self, ConfigError, Inputs, Loaded, Place, Problem, Settings, Source};
 use crate::limit;
 use crate::pipeline::{Plan, StandIn};
+use crate::randomness::draw;
 use crate::source::{Location, Upstreams, go_setting};
 use auth::{Method, Principal};
 use std::fs;
@@ -42,7 +43,7 @@ impl Ground {
             let failure = Failure::new("--as and --group need a policy that knows them");
             return Err(failure.hint("name it with --policy FILE, or a configuration with --config FILE".to_owned()));
         }
-        let run = u64::from_le_bytes(serve::random()?);
+        let run = u64::from_le_bytes(draw()?);
         let encrypted = !(args.plain_http || cfg!(target_os = "macos") || cfg!(windows));
         let loaded = config::load(&inputs(args, directory)?)?;
         let mut settings = loaded.settings.clone();
@@ -175,7 +176,7 @@ fn enclose(settings: &mut Settings, directory: &Directory, encrypted: bool) -> R
 
 /// A path that nobody else on this machine can guess: over plain HTTP the go command sends no credential.
 fn hidden_url() -> Result<Url, Failure> {
-    let path = u128::from_le_bytes(serve::random()?);
+    let path = u128::from_le_bytes(draw()?);
     Url::parse(&format!("http://127.0.0.1/{path:032x}")).map_err(Failure::new)
 }
 

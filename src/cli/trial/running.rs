@@ -11,6 +11,7 @@ use crate::cli::terminal::Failure;
 use crate::cli::{first_run, serve};
 use crate::goproxy::Target;
 use crate::pipeline::{Gateway, Surroundings, Upkeep, Walk, assemble, tokens_path, wall_clock};
+use crate::randomness::draw;
 use crate::server::{self, Readiness, Server};
 use crate::telemetry::Metrics;
 use auth::{Grant, Kind, Ledger};
@@ -54,7 +55,7 @@ impl Running {
         let background = server::background()?;
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
         let (clock, handle) = (wall_clock(), background.handle().clone());
-        let (metrics_of, memory_key) = (Arc::clone(&metrics), serve::random()?);
+        let (metrics_of, memory_key) = (Arc::clone(&metrics), draw()?);
         let around = Surroundings { background: handle, metrics: metrics_of, clock, run, stand_in, memory_key };
         let assembled = assemble(&settings, plan, around)?;
         let upkeep = Upkeep::start(&assembled, &settings, background.handle());
@@ -118,7 +119,7 @@ fn issue(ledger: &std::path::Path) -> Result<String, Failure> {
     let holder = HOLDER.parse().map_err(Failure::new)?;
     let grant = Grant::by_hand(Kind::User, &holder, &[]).map_err(Failure::new)?;
     let grant = Grant { note: "made by a trial".parse().ok(), ..grant };
-    let (token, _) = ledger.issue(&grant, Timestamp::now(), &serve::random()?).map_err(Failure::new)?;
+    let (token, _) = ledger.issue(&grant, Timestamp::now(), &draw()?).map_err(Failure::new)?;
     Ok(token.expose().to_owned())
 }
 

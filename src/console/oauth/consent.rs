@@ -4,11 +4,10 @@
 
 use super::{
     CLIENT,
-    form::Form,
     grants::{Grants, narrowed},
 };
 use crate::{
-    console::{Desk, Refused, Visitor},
+    console::{Desk, Refused, Visitor, form::Form},
     error::{Kind, RequestError},
 };
 use auth::{CODE_BYTES, Challenge, Line, Loopback};
@@ -71,8 +70,7 @@ pub(in crate::console) async fn authorize(
     body: Bytes,
 ) -> Result<Response<Body>, Refused> {
     visitor.may_change()?;
-    let form = Form::read(&headers, &body);
-    let form = form.map_err(|_| Refused(RequestError::new(Kind::BadRequest, "the form cannot be read")))?;
+    let form = Form::read(&headers, &body)?;
     let asked = Asked::read(|name| form.get(name))?;
     let location = consent(&desk.grants, &visitor, asked)?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".to_owned())])
@@ -82,11 +80,7 @@ pub(in crate::console) async fn authorize(
 /// Issues a code in the visitor's name; returns where to send the browser. That the visitor means it is for the caller to have
 /// checked.
 pub(in crate::console) fn consent(grants: &Grants, visitor: &Visitor, asked: Asked) -> Result<String, Refused> {
-    let principal = visitor.somebody()?;
-    if !Grants::may_approve(principal) {
-        let text = "a login is approved by a person who logged in, not by a token or a machine";
-        return Err(RequestError::new(Kind::Denied, text).into());
-    }
+    let principal = Grants::approver(visitor)?;
     let down = |_| RequestError::new(Kind::Internal, "internal error");
     let random = grants.random::<CODE_BYTES>().map_err(down)?;
     let Asked { redirect, challenge, scope, state } = asked;

@@ -1,12 +1,11 @@
 //! Device grants at the door: a terminal begins one, a person decides about it.
 
 use super::{
-    form::Form,
     grants::{Deed, Grants},
     refusal::{Code, OauthRefusal, unstored},
 };
 use crate::{
-    console::{Desk, Refused, Visitor},
+    console::{Desk, Refused, Visitor, form::Form},
     error::{Kind, RequestError},
 };
 use auth::{DEVICE_BYTES, DeviceError};
@@ -73,8 +72,8 @@ pub(in crate::console) async fn decide(
 ) -> Result<Response<Body>, Refused> {
     visitor.may_change()?;
     let bad = |text: &str| Refused(RequestError::new(Kind::BadRequest, text));
-    let form = Form::read(&headers, &body).map_err(|_| bad("the form cannot be read"))?;
-    let user_code = form.get("user_code").ok_or_else(|| bad("`user_code` is missing"))?;
+    let form = Form::read(&headers, &body)?;
+    let user_code = form.required("user_code")?;
     match form.get("decision") {
         Some("approve") => approve(&desk.grants, &visitor, user_code)?,
         Some("deny") => deny(&desk.grants, &visitor, user_code)?,
@@ -86,11 +85,7 @@ pub(in crate::console) async fn decide(
 /// Approves a login in the visitor's name. That the visitor means it (Bearer, or a session with its CSRF token) is for the
 /// caller to have checked.
 pub(in crate::console) fn approve(grants: &Grants, visitor: &Visitor, user_code: &str) -> Result<(), Refused> {
-    let principal = visitor.somebody()?;
-    if !Grants::may_approve(principal) {
-        let text = "a login is approved by a person who logged in, not by a token or a machine";
-        return Err(RequestError::new(Kind::Denied, text).into());
-    }
+    let principal = Grants::approver(visitor)?;
     guess(grants, visitor)?;
     let approved = grants.devices.approve(user_code, Arc::clone(principal), visitor.now);
     approved.map_err(|error| refused(grants, visitor, error))?;
@@ -101,9 +96,12 @@ pub(in crate::console) fn approve(grants: &Grants, visitor: &Visitor, user_code:
 
 /// Denies a login. As [`approve`].
 pub(in crate::console) fn deny(grants: &Grants, visitor: &Visitor, user_code: &str) -> Result<(), Refused> {
-    visitor.somebody()?;
+    let principal = visitor.somebody()?;
     guess(grants, visitor)?;
-    grants.devices.deny(user_code, visitor.now).map_err(|error| refused(grants, visitor, error))
+    grants.devices.deny(user_code, visitor.now).map_err(|error| refused(grants, visitor, error))?;
+    let detail = format!("a login of a device was denied by {}", principal.subject);
+    grants.record(&Deed { name: "device.denied", detail, principal, visitor });
+    Ok(())
 }
 
 /// Whoever guessed too often is not told more.

@@ -4,12 +4,11 @@
 //! it says about the run, so the record of each download tells which run it was.
 
 use super::{
-    form::Form,
     grants::{Grants, later, narrowed, unavailable},
     refusal::{Code, OauthRefusal},
     token::{Told, expires_in},
 };
-use crate::console::Visitor;
+use crate::console::{Visitor, form::Form};
 use auth::{Grant, Method, Outcome, Presented, Principal, Scratch, presented};
 use axum::{Json, body::Body, http::Response, response::IntoResponse};
 use std::sync::Arc;

@@ -11,9 +11,11 @@ use super::refusal::{Code, OauthRefusal};
 use crate::{
     audit::{Journal, Record},
     config,
-    console::Visitor,
+    console::{Refused, Visitor},
+    error::{Kind, RequestError},
     limit::{Excess, Failure, Limits},
     policy::{self, Scope},
+    randomness::NoRandomness,
 };
 use auth::{
     Authenticator, Codes, Devices, Effort, Grant, IssueError, Issued, Issuers, Line, Method, Outcome, Presented,
@@ -26,11 +28,6 @@ use zeroize::Zeroizing;
 
 /// Where random bytes come from: fills a buffer, or says that there are none.
 pub type Random = Arc<dyn Fn(&mut [u8]) -> Result<(), NoRandomness> + Send + Sync>;
-
-/// The system has no randomness to give.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the system gives no random bytes")]
-pub struct NoRandomness;
 
 /// The parts that grants need.
 pub struct Grants {
@@ -77,11 +74,21 @@ impl Grants {
         Ok(bytes)
     }
 
-    /// Who may approve a login in their own name: a person who logged in, not a token and not a machine. A token that could
+    /// Who approves a login in their own name: a person who logged in, not a token and not a machine. A token that could
     /// would be a way to make a short token a long one.
     pub(in crate::console) fn may_approve(principal: &Principal) -> bool {
         let logged_in = matches!(principal.method, Method::Session | Method::Jwt | Method::Ldap | Method::Certificate);
         logged_in && principal.subject.starts_with("user:")
+    }
+
+    /// The visitor, if they [may approve](Self::may_approve).
+    pub(in crate::console) fn approver(visitor: &Visitor) -> Result<&Arc<Principal>, Refused> {
+        let principal = visitor.somebody()?;
+        if Self::may_approve(principal) {
+            return Ok(principal);
+        }
+        let text = "a login is approved by a person who logged in, not by a token or a machine";
+        Err(RequestError::new(Kind::Denied, text).into())
     }
 
     /// Issues tokens and records them; all of one owner.

@@ -10,25 +10,23 @@
 //! There is one client, [`CLIENT`], and it is public: whoever reads its code knows all that it knows, so nothing rests on its
 //! identity (RFC 8252 §8.5). What rests on something is a device code, a verifier, a refresh token or a JWT.
 //!
-//! `form` reads, `refusal` refuses, `grants` is what all grants have in common; each grant has a file. The pages by which a
+//! [`super::form`] reads, `refusal` refuses, `grants` is what all grants have in common; each grant has a file. The pages by which a
 //! person approves are elsewhere ([`super::pages`]); [`device::approve`] and [`consent::consent`] are what they come to, and
 //! [`device::decide`] and [`consent::authorize`] are for programs that answer in a person's name.
 
 pub(super) mod consent;
 pub(super) mod device;
 mod exchange;
-pub(super) mod form;
 pub(super) mod grants;
 pub(super) mod refusal;
 mod revoke;
 mod token;
 
-pub use grants::{Grants, NoRandomness, Random};
+pub use grants::{Grants, Random};
+pub(super) use refusal::{Code, OauthRefusal};
 
-use super::Desk;
+use super::{Desk, form::Form};
 use axum::{Router, routing::post};
-use form::Form;
-use refusal::{Code, OauthRefusal};
 use std::sync::Arc;
 
 /// The one client.

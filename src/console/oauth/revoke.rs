@@ -4,11 +4,10 @@
 //! access token goes alone. A token that is not known, or is revoked already, is answered like one that was (§2.2).
 
 use super::{
-    form::Form,
     grants::{blocking, unavailable},
     refusal::{Code, OauthRefusal, unstored},
 };
-use crate::console::{Desk, Visitor};
+use crate::console::{Desk, Visitor, form::Form};
 use auth::{Principal, Purpose, Token};
 use axum::{
     Extension,

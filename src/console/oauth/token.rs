@@ -6,11 +6,10 @@
 
 use super::{
     exchange,
-    form::Form,
     grants::{Deed, Grants, blocking, later, narrowed, unavailable},
     refusal::{Code, OauthRefusal, unstored},
 };
-use crate::console::{Desk, Visitor};
+use crate::console::{Desk, Visitor, form::Form};
 use auth::{
     Approved, CodeError, Grant, Issued, Lifetimes, PollError, Principal, Purpose, RANDOM_BYTES, Rotated, RotationError,
     TokenText,

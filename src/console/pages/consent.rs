@@ -4,10 +4,11 @@
 //! for. Whatever is wrong with the question is told here and redirected nowhere ([`Asked::read`]).
 
 use super::login::to_login;
-use super::page::{page_towards, parameters, see};
+use super::page::{page_towards, see};
 use crate::{
     console::{
         Desk, Refused, Visitor,
+        form::Form,
         oauth::consent::{self, Asked},
     },
     error::{Kind, RequestError},
@@ -45,8 +46,8 @@ pub(super) async fn ask(
     Extension(visitor): Extension<Visitor>,
     uri: Uri,
 ) -> Result<Response<Body>, Refused> {
-    let parameters = parameters(uri.query().unwrap_or_default().as_bytes())?;
-    let get = |name: &str| parameters.get(name).map(String::as_str);
+    let query = Form::parse(uri.query().unwrap_or_default().as_bytes())?;
+    let get = |name: &str| query.get(name);
     let asked = Asked::read(get)?;
     let Some(session) = visitor.session.as_deref() else {
         return to_login(&desk, uri.path_and_query().map_or("/-/", |page| page.as_str()));
@@ -74,8 +75,8 @@ pub(super) async fn settle(
         let given = consent::authorize(State(desk), Extension(visitor), headers, body).await;
         return Ok(given.into_response());
     }
-    let parameters = parameters(&body)?;
-    let get = |name: &str| parameters.get(name).map(String::as_str);
+    let form = Form::parse(&body)?;
+    let get = |name: &str| form.get(name);
     let asked = Asked::read(get)?;
     let scope = asked.scope.as_ref().map_or("everything", |scope| scope.as_str());
     let detail = format!("{} for a program at {}, scope: {scope}", principal.subject, asked.redirect.as_str());

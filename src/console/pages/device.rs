@@ -4,10 +4,10 @@
 //! another person's terminal shows). Who may approve is decided where it is done ([`crate::console::oauth`]).
 
 use super::login::to_login;
-use super::page::{Message, page, parameters};
+use super::page::{Message, page};
 use super::tokens::minute;
 use crate::{
-    console::{Desk, Refused, Visitor, oauth::device},
+    console::{Desk, Refused, Visitor, form::Form, oauth::device},
     error::{Kind, RequestError},
 };
 use askama::Template;
@@ -93,23 +93,20 @@ pub(super) async fn settle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response<Body>, Refused> {
-    let principal = visitor.may_change()?;
+    visitor.may_change()?;
     if visitor.session.is_none() {
         let decided = device::decide(State(desk), Extension(visitor), headers, body).await;
         return Ok(decided.into_response());
     }
-    let form = parameters(&body)?;
-    let missing = || RequestError::new(Kind::BadRequest, "`user_code` is missing");
-    let user_code = form.get("user_code").ok_or_else(missing)?;
-    let (title, text) = match form.get("decision").map(String::as_str) {
+    let form = Form::parse(&body)?;
+    let user_code = form.required("user_code")?;
+    let (title, text) = match form.get("decision") {
         Some("approve") => {
             device::approve(&desk.grants, &visitor, user_code)?;
             ("Approved", "Your terminal is logged in a few seconds from now. You can close this page.")
         }
         Some("deny") => {
             device::deny(&desk.grants, &visitor, user_code)?;
-            let detail = format!("a login of a device was denied by {}", principal.subject);
-            desk.act(&visitor, principal, "device.denied", &detail, None)?;
             ("Denied", "Whoever asked gets nothing. If it was not you, tell the operators.")
         }
         _ => return Err(RequestError::new(Kind::BadRequest, "neither approve nor deny").into()),

@@ -7,8 +7,6 @@ use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
 };
-use std::collections::HashMap;
-use url::form_urlencoded;
 
 /// No script, no frame, nothing from elsewhere; forms go to us only.
 const POLICY: &str =
@@ -73,19 +71,6 @@ pub(super) fn with_cookie(mut response: Response<Body>, cookie: Option<HeaderVal
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
-}
-
-/// The parameters of a query or a form. One that comes twice is refused, so that no two readers take two values for one
-/// (RFC 6749 §3.1); an empty one is as if it were not there.
-pub(super) fn parameters(text: &[u8]) -> Result<HashMap<String, String>, Refused> {
-    let mut parameters = HashMap::new();
-    for (name, value) in form_urlencoded::parse(text) {
-        if parameters.insert(name.into_owned(), value.into_owned()).is_some() {
-            return Err(RequestError::new(Kind::BadRequest, "a parameter comes twice").into());
-        }
-    }
-    parameters.retain(|_, value: &mut String| !value.is_empty());
-    Ok(parameters)
 }
 
 /// A page that says one thing.

@@ -9,9 +9,10 @@ use super::super::{
     Desk, Refused, Visitor,
     cookies::Cookie,
     forgery::{self, is_from_here},
+    form::Form,
 };
 use super::login::{choice, logged_in, wanted_page};
-use super::page::{parameters, with_cookie};
+use super::page::with_cookie;
 use crate::error::{Kind, RequestError};
 use auth::{LoggedIn, Method, Outcome, Presented, Principal, Scratch, presented};
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
@@ -45,17 +46,17 @@ pub(super) async fn log_in(
     body: Bytes,
 ) -> Result<Response<Body>, Refused> {
     super::login::has_sessions(&desk)?;
-    let mut form = parameters(&body)?;
+    let mut form = Form::parse(&body)?;
     let browser = Cookie::Login.of(&desk.site, &headers);
-    let sent = form.remove(forgery::FIELD).unwrap_or_default();
+    let sent = form.take(forgery::FIELD).unwrap_or_default();
     let same = |browser: &str| verify_slices_are_equal(vouch(browser).as_bytes(), sent.as_bytes()).is_ok();
     if !is_from_here(&desk.site, &headers) || !browser.is_some_and(same) {
         let text = "this did not come from our page for logging in, or that was too long ago\nopen it again, and try once more";
         return Err(RequestError::new(Kind::Denied, text).into());
     }
-    let back = wanted_page(form.get("next").map(String::as_str)).to_owned();
-    let login = form.remove("login").unwrap_or_default();
-    let password = Zeroizing::new(form.remove("password").unwrap_or_default());
+    let back = wanted_page(form.get("next")).to_owned();
+    let login = form.take("login").unwrap_or_default();
+    let password = Zeroizing::new(form.take("password").unwrap_or_default());
     let reason = match judged(&desk, &visitor, &login, &password).await? {
         Ok(Outcome::Authenticated(principal)) if principal.method == Method::Ldap => {
             let principal = Arc::new(Principal { method: Method::Session, ..Principal::clone(&principal) });

@@ -3,8 +3,8 @@
 //! The tokens of one login (an access token, what renews it, and those before them) belong together: what is shown is the
 //! newest of each purpose, and taking one back takes back all of that login.
 
-use super::super::{Desk, Refused, Visitor};
-use super::page::{parameters, see_own};
+use super::super::{Desk, Refused, Visitor, form::Form};
+use super::page::see_own;
 use crate::error::{Kind, RequestError};
 use auth::{Issued, Purpose, Standing, Subject, TokenId};
 use axum::{
@@ -53,7 +53,7 @@ pub(super) async fn revoke(
 ) -> Result<Response<Body>, Refused> {
     let principal = visitor.may_change()?;
     let absent = || RequestError::new(Kind::Absent, "you have no such token");
-    let form = parameters(&body)?;
+    let form = Form::parse(&body)?;
     let id = form.get("id").ok_or_else(absent)?;
     let id = id.parse::<TokenId>().map_err(|_| absent())?;
     let mine = own(&desk, &principal.subject, visitor.now).await?;
