@@ -5,7 +5,8 @@
 //! the file) is sealed: nothing is appended to it, and the next append begins a new one. Whatever happened is told by an
 //! act behind the first record that succeeds, so that an auditor sees from the journal alone when it was down.
 //!
-//! INVARIANT: one write(2) holds one line. Readers rely on it: what is cut after a failed write never had a newline.
+//! A write holds the lines of one thread's turn (`group.rs`). The first of them may be kept and the others not; then only
+//! the others are refused.
 
 use super::{
     AuditError, Record, Repair,
@@ -47,10 +48,25 @@ struct Outage {
     cause: String,
 }
 
-/// What an append has written, with what was owed.
+/// What became of an append.
+#[derive(Default)]
 pub(super) struct Appended {
+    /// What was written, with what was owed.
     pub(super) bytes: u64,
     pub(super) records: u64,
+    /// How many of the lines given were kept, counted from the first.
+    pub(super) kept: usize,
+    /// Why the others were not.
+    pub(super) error: Option<AuditError>,
+}
+
+/// Encoded records, one behind the other.
+#[derive(Clone, Copy)]
+pub(super) struct Lines<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) count: usize,
+    /// When the last of them was made.
+    pub(super) time: Timestamp,
 }
 
 impl Head {
@@ -90,33 +106,46 @@ impl Head {
         self.segment.number
     }
 
-    /// Appends one encoded record, and behind it what is owed.
-    pub(super) fn append(&mut self, line: &[u8], time: Timestamp, dir: &Path) -> Result<Appended, AuditError> {
+    /// Appends encoded records, and behind them what is owed.
+    pub(super) fn append(&mut self, lines: Lines<'_>, dir: &Path) -> Appended {
         if self.closed {
-            return Err(AuditError::Closed);
+            return Appended { error: Some(AuditError::Closed), ..Appended::default() };
         }
-        self.make_room(line.len(), dir).inspect_err(|error| self.refused(time, error))?;
-        if let Err(source) = self.write(line) {
-            let path = self.segment.path.clone();
-            let error = AuditError::Append { path, source };
-            self.refused(time, &error);
-            return Err(error);
+        if let Err(error) = self.make_room(lines.bytes.len(), dir) {
+            self.refused(lines.time, lines.count, &error);
+            return Appended { error: Some(error), ..Appended::default() };
         }
-        let mut appended = Appended { bytes: line.len() as u64, records: 1 };
-        self.resumed();
-        if !self.owed.is_empty() {
-            self.tell(time, &mut appended);
+        let (bytes, error) = match self.write(lines.bytes) {
+            Ok(()) => (lines.bytes, None),
+            Err((kept, source)) => (
+                lines.bytes.get(..kept).unwrap_or_default(),
+                Some(AuditError::Append { path: self.segment.path.clone(), source }),
+            ),
+        };
+        let kept = match error {
+            None => lines.count,
+            Some(_) => bytes.iter().filter(|byte| **byte == b'\n').count(),
+        };
+        let mut appended = Appended { bytes: bytes.len() as u64, records: kept as u64, kept, error: None };
+        if kept > 0 {
+            self.resumed();
         }
-        Ok(appended)
+        if let Some(error) = error {
+            self.refused(lines.time, lines.count - kept, &error);
+            appended.error = Some(error);
+        } else if !self.owed.is_empty() {
+            self.tell(lines.time, &mut appended);
+        }
+        appended
     }
 
-    /// Writes one line; a segment with a rest that cannot be cut is sealed.
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        self.segment.append(line).map_err(|fault| {
+    /// Writes lines; a segment with a rest that cannot be cut is sealed. The error says how many bytes are kept.
+    fn write(&mut self, lines: &[u8]) -> Result<(), (usize, io::Error)> {
+        self.segment.append(lines).map_err(|fault| {
             if let Some(reason) = fault.unclean {
                 self.seal(format!("a failed write could not be undone: {reason}"));
             }
-            fault.cause
+            (fault.kept, fault.cause)
         })
     }
 
@@ -205,7 +234,7 @@ impl Head {
         Ok(())
     }
 
-    fn refused(&mut self, time: Timestamp, error: &AuditError) {
+    fn refused(&mut self, time: Timestamp, records: usize, error: &AuditError) {
         let cause = match std::error::Error::source(error) {
             Some(source) => source.to_string(),
             None => error.to_string(),
@@ -214,7 +243,7 @@ impl Head {
             tracing::error!(error = error as &dyn std::error::Error, "the journal takes no records");
             Outage { since: time, refused: 0, cause }
         });
-        outage.refused += 1;
+        outage.refused += records as u64;
     }
 
     fn resumed(&mut self) {

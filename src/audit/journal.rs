@@ -1,12 +1,13 @@
 //! The journal: opening, appending, closing.
 //!
-//! An append is: encode into the thread's own buffer, take the lock, one write(2), release. It is synchronous and short,
-//! so a request that is cancelled has either appended or not. Handing records to a writer thread was measured to cost
-//! several times as much (docs/adr/0005-journal.md). What happens under the lock is in `head.rs`, syncing in `sync.rs`.
+//! An append is: encode into a buffer of the thread's own, take the lock, one write(2), release. It is synchronous and short,
+//! so whoever is cancelled has either appended or not. Handing records to a writer thread was measured to cost
+//! several times as much (docs/adr/0005-journal.md); what several requests of one thread append together is in `group.rs`.
+//! What happens under the lock is in `head.rs`, syncing in `sync.rs`.
 
 use super::{
     AuditError, Record, Repair,
-    head::Head,
+    head::{Head, Lines},
     lock::WriterLock,
     segment::MAX_LINE,
     sync::{Bell, start_syncer},
@@ -59,7 +60,7 @@ pub struct Counters {
 
 /// The one writer of a journal directory. Share it by `Arc`.
 pub struct Journal {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     syncer: Mutex<Option<JoinHandle<()>>>,
     _lock: WriterLock,
 }
@@ -85,7 +86,7 @@ thread_local! {
 }
 
 /// A thread's buffer that grew beyond this for one record is given back.
-const KEPT_CAPACITY: usize = 64 << 10;
+pub(super) const KEPT_CAPACITY: usize = 64 << 10;
 
 impl Journal {
     /// Opens the journal in `dir`, which is created (0700) if need be, for writing.
@@ -177,45 +178,49 @@ impl Shared {
     fn append(&self, record: &Record<'_>) -> Result<(), AuditError> {
         LINE.with_borrow_mut(|line| {
             line.clear();
-            record.encode(line);
-            let appended = self.append_line(line, record.time);
+            self.encode(record, line)?;
+            let (_, error) = self.append_lines(Lines { bytes: line, count: 1, time: record.time });
             line.shrink_to(KEPT_CAPACITY);
-            appended
+            error.map_or(Ok(()), Err)
         })
     }
 
-    fn append_line(&self, line: &[u8], time: Timestamp) -> Result<(), AuditError> {
-        if line.len() > MAX_LINE {
+    /// Encodes a record behind what `lines` holds; nothing of one that is too long.
+    pub(super) fn encode(&self, record: &Record<'_>, lines: &mut Vec<u8>) -> Result<(), AuditError> {
+        let before = lines.len();
+        record.encode(lines);
+        let length = lines.len() - before;
+        if length > MAX_LINE {
+            lines.truncate(before);
             self.counters.failures.fetch_add(1, Ordering::Relaxed);
-            return Err(AuditError::TooLong(line.len()));
+            return Err(AuditError::TooLong(length));
         }
+        Ok(())
+    }
+
+    /// Appends lines by one write(2): how many of them are kept, counted from the first, and why not the others.
+    pub(super) fn append_lines(&self, lines: Lines<'_>) -> (usize, Option<AuditError>) {
         let appended = {
             let mut head = self.head();
-            let appended = head.append(line, time, &self.dir);
-            if let Ok(appended) = &appended {
-                // Under the lock, so that a sync counts no byte that it does not see.
-                self.counters.bytes.fetch_add(appended.bytes, Ordering::Relaxed);
-                self.counters.records.fetch_add(appended.records, Ordering::Relaxed);
-            }
+            let appended = head.append(lines, &self.dir);
+            // Under the lock, so that a sync counts no byte that it does not see.
+            self.counters.bytes.fetch_add(appended.bytes, Ordering::Relaxed);
+            self.counters.records.fetch_add(appended.records, Ordering::Relaxed);
             self.counters.segment.store(head.number(), Ordering::Relaxed);
             appended
         };
         // Read first: a line that all threads write to is dear.
-        if self.failing.load(Ordering::Relaxed) != appended.is_err() {
-            self.failing.store(appended.is_err(), Ordering::Relaxed);
+        let failing = appended.error.is_some();
+        if self.failing.load(Ordering::Relaxed) != failing {
+            self.failing.store(failing, Ordering::Relaxed);
         }
-        match appended {
-            Ok(_) => {
-                if !self.dirty.swap(true, Ordering::AcqRel) {
-                    self.bell.ring();
-                }
-                Ok(())
-            }
-            Err(error) => {
-                self.counters.failures.fetch_add(1, Ordering::Relaxed);
-                Err(error)
-            }
+        if appended.kept > 0 && !self.dirty.swap(true, Ordering::AcqRel) {
+            self.bell.ring();
         }
+        if failing {
+            self.counters.failures.fetch_add((lines.count - appended.kept) as u64, Ordering::Relaxed);
+        }
+        (appended.kept, appended.error)
     }
 
     pub(super) fn head(&self) -> MutexGuard<'_, Head> {
@@ -230,4 +235,4 @@ impl Shared {
 
 #[cfg(test)]
 #[path = "journal_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -11,15 +11,15 @@ use std::{
 
 const NOW: &str = "2026-11-22T12:00:00Z";
 
-fn now() -> Timestamp {
+pub(in crate::audit) fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
-fn open(dir: &Path) -> Journal {
+pub(in crate::audit) fn open(dir: &Path) -> Journal {
     open_with(dir, Settings::default()).0
 }
 
-fn open_with(dir: &Path, settings: Settings) -> (Journal, Vec<Repair>) {
+pub(in crate::audit) fn open_with(dir: &Path, settings: Settings) -> (Journal, Vec<Repair>) {
     Journal::open(dir, settings, now()).unwrap()
 }
 
@@ -36,7 +36,7 @@ fn entries(dir: &Path) -> Vec<Entry> {
 }
 
 /// What an auditor sees: the requests, and the acts by name.
-fn told(dir: &Path) -> Vec<String> {
+pub(in crate::audit) fn told(dir: &Path) -> Vec<String> {
     entries(dir).into_iter().map(|entry| if entry.act.is_empty() { entry.request } else { entry.act }).collect()
 }
 
@@ -74,7 +74,7 @@ impl Medium for Faulty {
     }
 }
 
-fn break_medium(journal: &Journal, writes: &[Option<(usize, bool)>], truncate: bool, sync: bool) {
+pub(in crate::audit) fn break_medium(journal: &Journal, writes: &[Option<(usize, bool)>], truncate: bool, sync: bool) {
     let faulty = |real| -> Arc<dyn Medium> {
         Arc::new(Faulty { real, writes: Mutex::new(writes.iter().copied().collect()), truncate, sync })
     };

@@ -16,8 +16,8 @@
 //!
 //! # Reading order
 //!
-//! [`Record`] is what is written and [`Entry`] what is read; [`Journal`] appends, [`scan`] finds, and [`search`] finds with an
-//! [`index`], which is derived from the segments and lies beside them.
+//! [`Record`] is what is written and [`Entry`] what is read; [`Journal`] appends, a [`Group`] the records of a thread's turn
+//! together, [`scan`] finds, and [`search`] finds with an [`index`], which is derived from the segments and lies beside them.
 //!
 //! What is deliberately elsewhere: the pipeline decides when to record what, the server exports [`Counters`], `cli/audit.rs`
 //! prints. This module takes plain values and knows no principal, policy or target. A tree over the records is not built yet.
@@ -26,6 +26,7 @@ mod entry;
 mod error;
 mod filter;
 mod finding;
+mod group;
 mod head;
 pub mod index;
 mod journal;
@@ -42,6 +43,7 @@ pub use entry::{Entry, EntryError};
 pub use error::AuditError;
 pub use filter::{Filter, ModulePattern, StatusPattern, SubjectPattern};
 pub use finding::{Finding, Flaw, Order, Progress, Reach, Summary};
+pub use group::{Appending, Group};
 pub use journal::{Counters, Journal, Settings};
 pub use json::could_mislead;
 pub use query::{scan, search};

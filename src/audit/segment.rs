@@ -1,7 +1,8 @@
-//! One file of the journal: its name, and appending to it whole lines or nothing.
+//! One file of the journal: its name, and appending whole lines to it.
 //!
 //! INVARIANT: after [`Segment::append`] returned, however it returned, the file ends with a newline or is empty; or the
-//! error says that it is not clean, and then nothing is ever appended to this segment again.
+//! error says that it is not clean, and then nothing is ever appended to this segment again. What is cut after a failed
+//! write never had a newline: readers rely on it (`lines.rs`).
 
 use std::{
     fs::{File, OpenOptions},
@@ -17,7 +18,7 @@ pub const MAX_LINE: usize = 1 << 20;
 /// What a segment needs of a file. Tests put a failing one in its place.
 pub(super) trait Medium: Send + Sync {
     /// One write(2) at the end; may take fewer bytes than given.
-    fn write(&self, line: &[u8]) -> io::Result<usize>;
+    fn write(&self, lines: &[u8]) -> io::Result<usize>;
     /// Cuts to a length.
     fn truncate(&self, length: u64) -> io::Result<()>;
     /// Brings data and length to the disk.
@@ -33,9 +34,9 @@ pub(super) struct Standing {
 }
 
 impl Medium for File {
-    fn write(&self, line: &[u8]) -> io::Result<usize> {
+    fn write(&self, lines: &[u8]) -> io::Result<usize> {
         let mut file = self;
-        Write::write(&mut file, line)
+        Write::write(&mut file, lines)
     }
     fn truncate(&self, length: u64) -> io::Result<()> {
         self.set_len(length)
@@ -61,6 +62,8 @@ pub(super) struct Segment {
 #[derive(Debug)]
 pub(super) struct AppendFault {
     pub(super) cause: io::Error,
+    /// How many bytes arrived as whole lines, and stay.
+    pub(super) kept: usize,
     /// Whether the file is again as it was before; if not, why.
     pub(super) unclean: Option<String>,
 }
@@ -83,7 +86,8 @@ impl Segment {
         Ok(Self { number, path, length, medium: Arc::new(file) })
     }
 
-    /// Appends `lines`, which end with a newline, by one write(2): all of them or nothing.
+    /// Appends `lines`, which end with a newline, by one write(2). If only some of the bytes arrive, the lines that are whole
+    /// stay and the rest is cut.
     pub(super) fn append(&mut self, lines: &[u8]) -> Result<(), AppendFault> {
         let cause = loop {
             match self.medium.write(lines) {
@@ -91,7 +95,7 @@ impl Segment {
                     self.length += lines.len() as u64;
                     return Ok(());
                 }
-                // The kernel does this when the space ends within the line.
+                // The kernel does this when the space ends within the lines.
                 Ok(written) => {
                     break io::Error::new(ErrorKind::WriteZero, short(written, lines.len()));
                 }
@@ -99,21 +103,30 @@ impl Segment {
                 Err(error) => break error,
             }
         };
-        let unclean = self.restore().err().map(|error| error.to_string());
-        Err(AppendFault { cause, unclean })
+        match self.restore(lines) {
+            Ok(kept) if kept == lines.len() => Ok(()),
+            Ok(kept) => Err(AppendFault { cause, kept, unclean: None }),
+            Err(error) => Err(AppendFault { cause, kept: 0, unclean: Some(error.to_string()) }),
+        }
     }
 
-    /// Cuts what a failed write left. A crash before the cut leaves a torn tail, which the next start cuts.
-    fn restore(&self) -> io::Result<()> {
+    /// Cuts the half line that a failed write left, and gives the length of what stays of `lines`. The file is asked what
+    /// arrived, whatever the write said. A crash before the cut leaves a torn tail, which the next start cuts.
+    fn restore(&mut self, lines: &[u8]) -> io::Result<usize> {
         let standing = self.medium.standing()?;
-        if standing.length < self.length {
+        let Some(arrived) = standing.length.checked_sub(self.length) else {
             // Cutting would now extend the file with zeros.
             return Err(io::Error::other("somebody else has cut the file"));
+        };
+        let arrived = usize::try_from(arrived).ok().and_then(|arrived| lines.get(..arrived));
+        let arrived = arrived.ok_or_else(|| io::Error::other("somebody else writes to the file"))?;
+        let kept = arrived.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let length = self.length + kept as u64;
+        if standing.length > length {
+            self.medium.truncate(length)?;
         }
-        if standing.length > self.length {
-            self.medium.truncate(self.length)?;
-        }
-        Ok(())
+        self.length = length;
+        Ok(kept)
     }
 }
 

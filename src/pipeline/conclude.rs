@@ -2,7 +2,7 @@
 
 use super::{Gateway, trail::Trail, transfer::Transfer};
 use crate::{
-    audit,
+    audit::{self, Appending, AuditError, Group},
     error::{Kind, RequestError},
     goproxy::{Asked, SumdbAsk, Target, refusal},
     telemetry::{Answered, REQUEST_ID, label},
@@ -19,26 +19,36 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const WATCHED_FROM: u64 = 64 * 1024;
 
 impl Gateway {
-    /// Records the answer, then lets it go.
+    /// Hands in the record of an answer; `None` for one that leaves none.
+    pub(super) fn record_answered<'a>(
+        &self,
+        trail: &Trail,
+        is_served: bool,
+        status: StatusCode,
+        records: &'a Group,
+    ) -> Option<Appending<'a>> {
+        // Whatever is served has a record.
+        let recorded = is_served || trail.recorded;
+        let is_known = trail.target.is_some() || trail.page.is_some();
+        (is_known && recorded).then(|| {
+            let append = |record: &audit::Record<'_>| records.append(record);
+            trail.record(audit::Kind::Answered, (self.clock)(), Some(status.as_u16()), append)
+        })
+    }
+
+    /// Lets an answer go.
     ///
     /// INVARIANT (record before effect): no byte of a target leaves before its record is kept.
     pub(super) fn conclude(
         self: &Arc<Self>,
         trail: Trail,
-        served: Result<Response<Body>, RequestError>,
+        mut is_served: bool,
+        mut response: Response<Body>,
+        kept: Result<(), Arc<AuditError>>,
     ) -> Response<Body> {
-        let mut is_served = served.is_ok();
-        // Whatever is served has a record.
-        let recorded = is_served || trail.recorded;
-        let mut response = served.unwrap_or_else(|error| self.refuse(&trail, &error));
-        if (trail.target.is_some() || trail.page.is_some()) && recorded {
-            let status = Some(response.status().as_u16());
-            let kept =
-                trail.record(audit::Kind::Answered, (self.clock)(), status, |record| self.journal.append(record));
-            if let Err(error) = kept {
-                is_served = false;
-                response = self.refuse(&trail, &unrecorded(error));
-            }
+        if let Err(error) = kept {
+            is_served = false;
+            response = self.refuse(&trail, &unrecorded(error));
         }
         self.expect_repeat(&trail, response.status());
         self.count(&trail, response.status());
@@ -62,7 +72,7 @@ impl Gateway {
     pub(super) fn record_asked(&self, target: &Target, trail: &Trail) -> Result<(), RequestError> {
         let append = |record: &audit::Record<'_>| self.journal.append(record);
         let kept = trail.record_about(Some(target), audit::Kind::Asked, (self.clock)(), None, append);
-        kept.map_err(unrecorded)
+        kept.map_err(|error| unrecorded(Arc::new(error)))
     }
 
     /// A transfer that `answered` announced did not complete.
@@ -76,7 +86,7 @@ impl Gateway {
     }
 
     /// The answer to a request that is not served; its cause goes to the log.
-    fn refuse(&self, trail: &Trail, error: &RequestError) -> Response<Body> {
+    pub(super) fn refuse(&self, trail: &Trail, error: &RequestError) -> Response<Body> {
         let (status, code) = error.kind.status();
         let (id, subject, asked) = (trail.id.as_str(), &*trail.principal.subject, trail.asked());
         if status.is_server_error() {
@@ -142,7 +152,7 @@ fn tell(trail: &Trail, status: u16) {
     }
 }
 
-fn unrecorded(error: audit::AuditError) -> RequestError {
+fn unrecorded(error: Arc<AuditError>) -> RequestError {
     let text = "modgate: the audit record of this request could not be kept, so it is not served\ntry again; if it lasts, tell the operators";
     RequestError::new(Kind::Unrecorded, text).because(error)
 }

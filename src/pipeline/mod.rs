@@ -44,7 +44,7 @@ pub use stand_in::StandIn;
 pub use upkeep::Upkeep;
 
 use crate::{
-    audit::Journal,
+    audit::{Group, Journal},
     checksum::Databases,
     console::Console,
     error::{Kind, RequestError},
@@ -62,7 +62,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use lookout::Lookout;
-use std::{cell::OnceCell, error::Error, sync::Arc};
+use std::{cell::OnceCell, error::Error, rc::Rc, sync::Arc};
 use tokio::runtime::Handle;
 use trail::Trail;
 
@@ -118,14 +118,17 @@ pub struct Gateway {
 #[derive(Clone)]
 pub struct Walk {
     gateway: Arc<Gateway>,
+    /// Where the requests of this thread hand in their records.
+    records: Rc<Group>,
     /// Whose the connection's certificate is: found out by its first request.
     certified: OnceCell<CertifiedResult>,
 }
 
 impl Walk {
-    /// For connections that are yet to come.
+    /// For connections of the calling thread that are yet to come.
     pub fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway, certified: OnceCell::new() }
+        let records = Rc::new(Group::new(Arc::clone(&gateway.journal)));
+        Self { gateway, records, certified: OnceCell::new() }
     }
 }
 
@@ -133,7 +136,7 @@ impl Handler for Walk {
     async fn handle(&self, peer: &Peer, request: &mut Request<hyper::body::Incoming>) -> Response<Body> {
         let part = self.gateway.certificate_name;
         let certified = peer.certificate.as_deref().map(|der| self.certified.get_or_init(|| Certified::of(der, part)));
-        self.gateway.answer(peer, certified, request).await
+        self.gateway.answer(peer, certified, request, &self.records).await
     }
 }
 
@@ -144,6 +147,7 @@ impl Gateway {
         peer: &Peer,
         certified: Option<&CertifiedResult>,
         request: &mut Request<B>,
+        records: &Group,
     ) -> Response<Body>
     where
         B: HttpBody<Data = Bytes, Error: Error + Send + Sync + 'static> + Unpin,
@@ -151,7 +155,13 @@ impl Gateway {
         let nobody = Arc::clone(self.authenticator.nobody());
         let mut trail = Trail::new(self.ids.next(), (self.clock)(), request.method().clone(), peer.address, nobody);
         let served = self.walk(peer, certified, request, &mut trail).await;
-        self.conclude(trail, served)
+        let is_served = served.is_ok();
+        let response = served.unwrap_or_else(|error| self.refuse(&trail, &error));
+        let kept = match self.record_answered(&trail, is_served, response.status(), records) {
+            Some(appending) => appending.await,
+            None => Ok(()),
+        };
+        self.conclude(trail, is_served, response, kept)
     }
 
     async fn walk<B>(

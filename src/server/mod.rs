@@ -40,9 +40,9 @@ use std::sync::Arc;
 
 /// Answers requests.
 ///
-/// Each connection has a clone of its own; it is used from its worker's thread only, so the future need not be `Send`.
-/// A panic in it, or in the body it returns, ends that request (500, or a reset stream) and nothing else.
-pub trait Handler: Clone + Send + 'static {
+/// Each worker makes one of its own, and each connection has a clone of that; all are used from that thread only, so neither
+/// the handler nor the future need be `Send`. A panic in it, or in the body it returns, ends that request (500, or a reset stream) and nothing else.
+pub trait Handler: Clone + 'static {
     /// Answers one request. The future is dropped if the peer goes away.
     fn handle(
         &self,
