@@ -1,6 +1,6 @@
 //! The integration tests, as one binary: linking is what takes the time.
 //!
-//! * `walk`, `answers`, `outages`, `faults`, `hostile`, `integrity`, `vouching`, `withheld`, `full_disk`, `crowd`, `probes`,
+//! * `walk`, `answers`, `outages`, `faults`, `hostile`, `integrity`, `vouching`, `withheld`, `full_disk`, `full_journal`, `crowd`, `probes`,
 //!   `http2`, `limits`, `bad_input`, `jwt`, `directory`, `client_certificates`, `visits`, `gateway_*`: the built command against
 //!   an upstream of the tests' own.
 //! * `client_commands`: `modgate login`, `goauth`, `doctor` and the like, with the real `go`.
@@ -44,6 +44,7 @@ mod directory_server;
 mod faults;
 mod forward;
 mod full_disk;
+mod full_journal;
 mod gateway;
 mod gateway_crash;
 mod gateway_drain;

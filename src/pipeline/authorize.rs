@@ -10,7 +10,7 @@ use crate::{
     policy::{Authorization, Decision, Permit, Rule, Scope, Verdict},
 };
 use auth::{Method, Principal};
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::Offset};
 use std::net::IpAddr;
 
 impl Gateway {
@@ -98,5 +98,5 @@ fn client(trail: &Trail) -> Option<IpAddr> {
 
 /// The policy's day is that of UTC.
 fn day(now: Timestamp) -> Date {
-    now.to_zoned(TimeZone::UTC).date()
+    Offset::UTC.to_datetime(now).date()
 }

@@ -25,6 +25,7 @@ impl Gateway {
         trail: &Trail,
         is_served: bool,
         status: StatusCode,
+        answered: Timestamp,
         records: &'a Group,
     ) -> Option<Appending<'a>> {
         // Whatever is served has a record.
@@ -32,7 +33,7 @@ impl Gateway {
         let is_known = trail.target.is_some() || trail.page.is_some();
         (is_known && recorded).then(|| {
             let append = |record: &audit::Record<'_>| records.append(record);
-            trail.record(audit::Kind::Answered, (self.clock)(), Some(status.as_u16()), append)
+            trail.record(audit::Kind::Answered, answered, Some(status.as_u16()), append)
         })
     }
 
@@ -44,6 +45,7 @@ impl Gateway {
         trail: Trail,
         mut is_served: bool,
         mut response: Response<Body>,
+        answered: Timestamp,
         kept: Result<(), Arc<AuditError>>,
     ) -> Response<Body> {
         if let Err(error) = kept {
@@ -51,7 +53,7 @@ impl Gateway {
             response = self.refuse(&trail, &unrecorded(error));
         }
         self.expect_repeat(&trail, response.status());
-        self.count(&trail, response.status());
+        self.count(&trail, response.status(), answered);
         if is_served {
             tell(&trail, response.status().as_u16());
         }
@@ -127,8 +129,8 @@ impl Gateway {
         self.record_asked(target, &trail)
     }
 
-    fn count(&self, trail: &Trail, status: StatusCode) {
-        let elapsed = (self.clock)().duration_since(trail.received).unsigned_abs();
+    fn count(&self, trail: &Trail, status: StatusCode, answered: Timestamp) {
+        let elapsed = answered.duration_since(trail.received).unsigned_abs();
         let kind = match (trail.target.as_deref(), &trail.page) {
             (Some(target), _) => kind(target),
             (None, Some(_)) => label::Kind::Console,

@@ -157,11 +157,12 @@ impl Gateway {
         let served = self.walk(peer, certified, request, &mut trail).await;
         let is_served = served.is_ok();
         let response = served.unwrap_or_else(|error| self.refuse(&trail, &error));
-        let kept = match self.record_answered(&trail, is_served, response.status(), records) {
+        let answered = (self.clock)();
+        let kept = match self.record_answered(&trail, is_served, response.status(), answered, records) {
             Some(appending) => appending.await,
             None => Ok(()),
         };
-        self.conclude(trail, is_served, response, kept)
+        self.conclude(trail, is_served, response, answered, kept)
     }
 
     async fn walk<B>(

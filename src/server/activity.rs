@@ -7,7 +7,7 @@
 //! INVARIANT: while this side has something to do (a handler runs, or a body waits for its source) no time-out of the
 //! peer applies; the `go` command waits without limit, and so do we for it.
 
-use crate::telemetry::InFlight;
+use crate::telemetry::Metrics;
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -16,6 +16,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -52,17 +53,19 @@ pub(super) struct Activity {
     head: Cell<Option<Instant>>,
     /// A request has begun.
     used: Cell<bool>,
+    metrics: Arc<Metrics>,
 }
 
 impl Activity {
-    /// Of a connection made at `now`.
-    pub(super) fn new(now: Instant) -> Rc<Self> {
+    /// Of a connection made at `now`. Its requests are counted as in flight.
+    pub(super) fn new(now: Instant, metrics: Arc<Metrics>) -> Rc<Self> {
         Rc::new(Self {
             open: Cell::new(0),
             working: Cell::new(0),
             moved: Cell::new(now),
             head: Cell::new(Some(now)),
             used: Cell::new(false),
+            metrics,
         })
     }
 
@@ -92,6 +95,7 @@ impl Activity {
         self.head.set(None);
         self.used.set(true);
         self.open.set(self.open.get() + 1);
+        self.metrics.began();
         let mut turn = Turn { activity: self.clone(), ours: false };
         turn.ours();
         turn
@@ -132,6 +136,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         self.theirs();
         self.activity.open.set(self.activity.open.get().saturating_sub(1));
+        self.activity.metrics.ended();
     }
 }
 
@@ -140,14 +145,13 @@ impl Drop for Turn {
 pub(super) struct Tracked {
     body: Body,
     turn: Turn,
-    _in_flight: InFlight,
 }
 
 impl Tracked {
     /// `body`, as the answer to the request of `turn`. From here it is the peer's turn to take it.
-    pub(super) fn new(body: Body, mut turn: Turn, in_flight: InFlight) -> Self {
+    pub(super) fn new(body: Body, mut turn: Turn) -> Self {
         turn.theirs();
-        Self { body, turn, _in_flight: in_flight }
+        Self { body, turn }
     }
 }
 
@@ -239,7 +243,7 @@ mod tests {
     const TIMEOUTS: Timeouts = Timeouts { header: Duration::from_secs(10), idle: Duration::from_secs(120) };
 
     fn tracked(body: Body, turn: Turn) -> Tracked {
-        Tracked::new(body, turn, crate::telemetry::Metrics::new().in_flight())
+        Tracked::new(body, turn)
     }
 
     fn limit(activity: &Activity) -> Option<Limit> {
@@ -249,7 +253,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_new_connection_must_bring_a_head_soon() {
         let made = Instant::now();
-        let activity = Activity::new(made);
+        let activity = Activity::new(made, Metrics::new());
         assert_eq!(activity.deadline(TIMEOUTS, None), Some((made + TIMEOUTS.header, Limit::Head)));
         tokio::time::advance(Duration::from_secs(5)).await;
         activity.received();
@@ -262,7 +266,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_limits_the_peer_while_it_is_our_turn() {
-        let activity = Activity::new(Instant::now());
+        let activity = Activity::new(Instant::now(), Metrics::new());
         let turn = activity.begin();
         assert_eq!(limit(&activity), None);
         let never = futures_util::stream::pending::<Result<Bytes, io::Error>>();
@@ -276,7 +280,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn taking_a_frame_puts_the_stall_off() {
-        let activity = Activity::new(Instant::now());
+        let activity = Activity::new(Instant::now(), Metrics::new());
         let chunks = futures_util::stream::iter([Ok::<_, io::Error>(Bytes::from("a")), Ok(Bytes::from("b"))]);
         let mut body = tracked(Body::from_stream(chunks), activity.begin());
         tokio::time::advance(Duration::from_secs(100)).await;
@@ -288,7 +292,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_on_a_used_connection_counts_from_its_first_byte() {
-        let activity = Activity::new(Instant::now());
+        let activity = Activity::new(Instant::now(), Metrics::new());
         drop(activity.begin());
         tokio::time::advance(Duration::from_secs(60)).await;
         activity.received();
@@ -300,7 +304,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_closing_connection_gets_as_long_as_a_head_after_its_last_answer() {
-        let activity = Activity::new(Instant::now());
+        let activity = Activity::new(Instant::now(), Metrics::new());
         let turn = activity.begin();
         let closing = Instant::now();
         tokio::time::advance(Duration::from_secs(500)).await;
@@ -312,7 +316,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_a_body_is_that_bodys_error() {
-        let activity = Activity::new(Instant::now());
+        let activity = Activity::new(Instant::now(), Metrics::new());
         let stream = futures_util::stream::poll_fn(|_| -> Poll<Option<Result<Bytes, io::Error>>> { panic!("a bug") });
         let body = tracked(Body::from_stream(stream), activity.begin());
         assert!(body.collect().await.is_err());

@@ -290,11 +290,17 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
 }
 
+/// The signal beside a write that would make a file larger than the system allows. The number is Linux's and the BSDs'.
+#[cfg(unix)]
+const SIGXFSZ: i32 = 25;
+
 #[cfg(unix)]
 impl Signals {
     /// From here on these signals end nothing by themselves.
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        // Nobody listens: the write that failed says so, as on a full disk.
+        drop(signal(SignalKind::from_raw(SIGXFSZ))?);
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,

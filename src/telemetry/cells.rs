@@ -1,7 +1,43 @@
-//! What counts: atomics side by side, found by their place.
+//! What counts: atomics side by side, found by their place; for what every request counts, a set of them for each thread.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::thread::available_parallelism;
 use std::time::Duration;
+
+/// A `T` for each thread that counts, added up when it is read: threads that count in one place take its cache line from each
+/// other, which costs as much as the counting of ten requests. Threads beyond the number of cores share.
+pub(super) struct PerThread<T>(Box<[Apart<T>]>);
+
+/// On cache lines of its own; processors fetch two at a time.
+#[repr(align(128))]
+struct Apart<T>(T);
+
+impl<T> PerThread<T> {
+    pub(super) fn new(make: impl Fn() -> T) -> Self {
+        let threads = available_parallelism().map_or(1, usize::from);
+        Self((0..threads).map(|_| Apart(make())).collect())
+    }
+
+    /// The calling thread's.
+    pub(super) fn own(&self) -> Option<&T> {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
+        }
+        let number = NUMBER.get().unwrap_or_else(|| {
+            let number = THREADS.fetch_add(1, Relaxed);
+            NUMBER.set(Some(number));
+            number
+        });
+        self.0.get(number.checked_rem(self.0.len())?).map(|apart| &apart.0)
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|apart| &apart.0)
+    }
+}
 
 /// Upper bounds of the duration histogram, in seconds; hits lie in the first four.
 const BOUNDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0, f64::INFINITY];
@@ -42,10 +78,17 @@ impl Histogram {
         self.micros.fetch_add(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    pub(super) fn read(&self) -> (f64, u64, Vec<(f64, u64)>) {
-        let buckets: Vec<_> =
-            BOUNDS.iter().zip(&self.buckets).map(|(bound, counter)| (*bound, counter.load(Relaxed))).collect();
+    /// Sum in seconds, count, and the count of each bucket with its upper bound, of all these together.
+    pub(super) fn read<'a>(all: impl Iterator<Item = &'a Self>) -> (f64, u64, Vec<(f64, u64)>) {
+        let mut buckets = BOUNDS.map(|bound| (bound, 0));
+        let mut micros = 0;
+        for histogram in all {
+            micros += histogram.micros.load(Relaxed);
+            for ((_, count), counter) in buckets.iter_mut().zip(&histogram.buckets) {
+                *count += counter.load(Relaxed);
+            }
+        }
         let total = buckets.iter().map(|(_, count)| count).sum();
-        (Duration::from_micros(self.micros.load(Relaxed)).as_secs_f64(), total, buckets)
+        (Duration::from_micros(micros).as_secs_f64(), total, buckets.to_vec())
     }
 }

@@ -27,7 +27,7 @@
 
 mod exposition;
 
-use super::cells::{Counters, Histogram};
+use super::cells::{Counters, Histogram, PerThread};
 use super::issuers::IssuerReading;
 use super::label::{Cache, ConnectionEnd, Decision, Kind, Label, Limit, Reloaded, StatusClass, Success, Upstream};
 use super::reading::Reading;
@@ -61,9 +61,7 @@ pub struct Answered {
 
 /// The counters. One instance for the process, shared by everybody.
 pub struct Metrics {
-    requests: Counters,
-    durations: Box<[Histogram]>,
-    in_flight: AtomicI64,
+    requests: PerThread<Requests>,
     panics: AtomicU64,
     upstream: Counters,
     connections_open: AtomicI64,
@@ -78,13 +76,29 @@ pub struct Metrics {
     issuers: Mutex<Option<Issuers>>,
 }
 
+/// What every request counts.
+struct Requests {
+    answered: Counters,
+    durations: Box<[Histogram]>,
+    /// Those that began in this thread less those that ended in it.
+    in_flight: AtomicI64,
+}
+
+impl Requests {
+    fn new() -> Self {
+        Self {
+            answered: Counters::new(count::<Kind>() * count::<StatusClass>() * count::<Decision>() * count::<Cache>()),
+            durations: (0..count::<Kind>() * count::<Cache>()).map(|_| Histogram::default()).collect(),
+            in_flight: AtomicI64::new(0),
+        }
+    }
+}
+
 impl Metrics {
     /// All at zero.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
-            requests: Counters::new(count::<Kind>() * count::<StatusClass>() * count::<Decision>() * count::<Cache>()),
-            durations: (0..count::<Kind>() * count::<Cache>()).map(|_| Histogram::default()).collect(),
-            in_flight: AtomicI64::new(0),
+            requests: PerThread::new(Requests::new),
             panics: AtomicU64::new(0),
             upstream: Counters::new(count::<Upstream>()),
             connections_open: AtomicI64::new(0),
@@ -103,16 +117,25 @@ impl Metrics {
     /// Counts an answered request.
     pub fn answered(&self, answered: &Answered) {
         let Answered { kind, status, decision, cache, elapsed } = *answered;
-        self.requests.add(place4(kind, StatusClass::of(status), decision, cache));
-        if let Some(histogram) = self.durations.get(place(kind, cache)) {
+        let Some(own) = self.requests.own() else { return };
+        own.answered.add(place4(kind, StatusClass::of(status), decision, cache));
+        if let Some(histogram) = own.durations.get(place(kind, cache)) {
             histogram.observe(elapsed);
         }
     }
 
-    /// Counts a request as in flight until the returned value is dropped.
-    pub fn in_flight(self: &Arc<Self>) -> InFlight {
-        self.in_flight.fetch_add(1, Relaxed);
-        InFlight(self.clone())
+    /// Counts a request as in flight, until [`Metrics::ended`] is called for it.
+    pub fn began(&self) {
+        if let Some(own) = self.requests.own() {
+            own.in_flight.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A request is no longer in flight.
+    pub fn ended(&self) {
+        if let Some(own) = self.requests.own() {
+            own.in_flight.fetch_sub(1, Relaxed);
+        }
     }
 
     /// Counts a request handler that panicked.
@@ -200,16 +223,6 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// A request in flight.
-#[derive(Debug)]
-pub struct InFlight(Arc<Metrics>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Relaxed);
-    }
-}
-
 /// An open connection.
 #[derive(Debug)]
 pub struct OpenConnection(Arc<Metrics>);
@@ -256,6 +269,21 @@ mod tests {
     }
 
     #[test]
+    fn what_threads_count_is_added_up() {
+        let metrics = Metrics::new();
+        std::thread::scope(|scope| {
+            for _ in 0..9 {
+                scope.spawn(|| (0..50).for_each(|_| metrics.answered(&answered(Kind::Mod, 200, Cache::Hit, 3))));
+            }
+        });
+        let text = metrics.render().unwrap();
+        let total = r#"modgate_requests_total{kind="mod",status="2xx",decision="allow",cache="hit"} 450"#;
+        assert!(text.contains(total), "{text}");
+        assert!(text.contains(r#"_seconds_count{kind="mod",cache="hit"} 450"#), "{text}");
+        assert!(text.contains(r#"_seconds_sum{kind="mod",cache="hit"} 1.35"#), "{text}");
+    }
+
+    #[test]
     fn buckets_are_cumulative_and_end_at_infinity() {
         let metrics = Metrics::new();
         for millis in [0, 2, 2, 60_000] {
@@ -277,10 +305,15 @@ mod tests {
     #[test]
     fn gauges_fall_again() {
         let metrics = Metrics::new();
-        let request = metrics.in_flight();
         let connection = metrics.connection();
-        assert!(metrics.render().unwrap().contains("modgate_requests_in_flight 1\n"));
-        drop((request, connection));
+        metrics.began();
+        std::thread::scope(|scope| {
+            scope.spawn(|| metrics.began());
+        });
+        assert!(metrics.render().unwrap().contains("modgate_requests_in_flight 2\n"));
+        metrics.ended();
+        metrics.ended();
+        drop(connection);
         let text = metrics.render().unwrap();
         assert!(text.contains("modgate_requests_in_flight 0\n"), "{text}");
         assert!(text.contains("modgate_connections_open 0\n"), "{text}");

@@ -16,7 +16,7 @@ mod reading;
 mod sources;
 
 pub use issuers::IssuerReading;
-pub use metrics::{Answered, InFlight, Metrics, OpenConnection};
+pub use metrics::{Answered, Metrics, OpenConnection};
 pub use reading::Reading;
 pub use sources::SourceReading;
 

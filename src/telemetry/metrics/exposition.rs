@@ -4,7 +4,10 @@ use super::{Metrics, place, place4};
 use crate::telemetry::label::{
     Cache, ConnectionEnd, Decision, Kind, Label, Limit, Reloaded, StatusClass, Success, Upstream,
 };
-use crate::telemetry::{cells::Counters, issuers, sources};
+use crate::telemetry::{
+    cells::{Counters, Histogram},
+    issuers, sources,
+};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -25,12 +28,13 @@ impl Collector for Metrics {
         let help = "Requests over a limit that were refused";
         Self::encode_single::<Limit>(encoder, "limit_refused", help, &self.limit_refused)?;
 
+        let in_flight = self.requests.iter().map(|requests| requests.in_flight.load(Relaxed)).sum::<i64>();
         let gauges = [
-            ("requests_in_flight", "Requests whose answer is not complete", &self.in_flight),
-            ("connections_open", "Open connections", &self.connections_open),
+            ("requests_in_flight", "Requests whose answer is not complete", in_flight),
+            ("connections_open", "Open connections", self.connections_open.load(Relaxed)),
         ];
         for (name, help, value) in gauges {
-            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value.load(Relaxed))?;
+            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
         }
         let counters = [
             ("panics", "Request handlers that panicked", &self.panics),
@@ -62,7 +66,8 @@ impl Metrics {
             for &status in StatusClass::ALL {
                 for &decision in Decision::ALL {
                     for &cache in Cache::ALL {
-                        let total = self.requests.get(place4(kind, status, decision, cache));
+                        let place = place4(kind, status, decision, cache);
+                        let total = self.requests.iter().map(|requests| requests.answered.get(place)).sum();
                         let labels = [pair(kind), pair(status), pair(decision), pair(cache)];
                         encode_counter(&mut metric, &labels, total)?;
                     }
@@ -77,10 +82,8 @@ impl Metrics {
         let mut metric = encoder.encode_descriptor("request_duration_seconds", help, None, MetricType::Histogram)?;
         for &kind in Kind::ALL {
             for &cache in Cache::ALL {
-                let Some(histogram) = self.durations.get(place(kind, cache)) else {
-                    continue;
-                };
-                let (sum, total, buckets) = histogram.read();
+                let durations = self.requests.iter().filter_map(|requests| requests.durations.get(place(kind, cache)));
+                let (sum, total, buckets) = Histogram::read(durations);
                 if total > 0 {
                     let labels = [pair(kind), pair(cache)];
                     metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, total, &buckets, None)?;
