@@ -91,27 +91,17 @@ impl Value for Scope {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Inputs, Settings, load};
-    use std::fs;
+    use crate::config::{Settings, tests::loaded};
     use std::time::Duration;
 
     const CORP: &str =
         "[[issuer]]\nname = \"corp\"\nissuer = \"https://corp.example\"\naudience = [\"modgate\"]\nkeys = \"jwks\"\n";
 
-    fn loaded(text: &str) -> Result<Settings, String> {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("modgate.toml");
-        fs::write(&file, text).unwrap();
-        fs::write(directory.path().join("jwks"), "x").unwrap();
-        fs::write(directory.path().join("secret"), "hush\n").unwrap();
-        let inputs = Inputs::new(Some(file), [("HOME".to_owned(), "/home/gopher".to_owned())]);
-        load(&inputs).map(|loaded| loaded.settings).map_err(|error| error.to_string())
-    }
-
     fn with(login: &str) -> Result<Settings, String> {
         loaded(&format!(
             "public_url = \"https://go.corp.example\"\n{CORP}algorithms = [\"RS256\"]\n[issuer.login]\n{login}"
         ))
+        .map(|loaded| loaded.settings)
     }
 
     #[test]
@@ -125,13 +115,13 @@ mod tests {
                    [sessions]\nidle = \"5m\"\nlifetime = \"1h\"\n";
         let settings = with(all).unwrap();
         let login = settings.issuers[0].login.as_deref().unwrap();
-        assert!(login.client_secret.is_some() && !format!("{login:?}").contains("hush"), "{login:?}");
+        assert!(login.client_secret.is_some() && !format!("{login:?}").contains("hunter2"), "{login:?}");
         assert_eq!((login.scopes.len(), login.title.as_deref()), (2, Some("Corp")));
         assert_eq!(
             (settings.sessions.idle, settings.sessions.lifetime),
             (Duration::from_mins(5), Duration::from_hours(1))
         );
-        assert!(loaded(&format!("{CORP}algorithms = [\"RS256\"]\n")).unwrap().issuers[0].login.is_none());
+        assert!(loaded(&format!("{CORP}algorithms = [\"RS256\"]\n")).unwrap().settings.issuers[0].login.is_none());
     }
 
     #[test]

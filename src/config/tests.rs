@@ -7,19 +7,24 @@ use std::path::Path;
 
 const HOME: (&str, &str) = ("HOME", "/home/gopher");
 
-/// Loads `text` as `DIR/modgate.toml`; DIR is replaced in what comes back.
-fn loaded(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, String> {
+/// Loads `text` as `DIR/modgate.toml`, with a file `secret` beside it; DIR is replaced in what comes back.
+pub(super) fn loaded(text: &str) -> Result<Loaded, String> {
+    loaded_in(&[], text)
+}
+
+/// The same in an environment.
+fn loaded_in(environment: &[(&str, &str)], text: &str) -> Result<Loaded, String> {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("modgate.toml");
     fs::write(&file, text).unwrap();
-    fs::write(directory.path().join("password"), "hunter2\n").unwrap();
+    fs::write(directory.path().join("secret"), "hunter2\n").unwrap();
     let environment = environment.iter().chain(&[HOME]).map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     let inputs = Inputs::new(Some(file), environment);
     load(&inputs).map_err(|error| error.to_string().replace(directory.path().to_str().unwrap(), "DIR"))
 }
 
 fn problems(text: &str) -> String {
-    loaded(text, &[]).unwrap_err()
+    loaded(text).unwrap_err()
 }
 
 #[test]
@@ -115,7 +120,7 @@ fn a_syntax_error_has_its_place() {
 fn the_environment_wins_over_the_file_and_options_over_both() {
     let text = "[listen]\naddress = \"127.0.0.1:1\"\n[upstream]\nlist = \"https://file.example\"\n";
     let environment = [("MODGATE_LISTEN", "127.0.0.1:2"), ("MODGATE_UPSTREAM", "https://environment.example|off")];
-    let settings = loaded(text, &environment).unwrap().settings;
+    let settings = loaded_in(&environment, text).unwrap().settings;
     assert_eq!(settings.listen.address.port(), 2);
     assert_eq!(settings.upstream.list.as_deref(), Some("https://environment.example|off"));
 
@@ -129,10 +134,11 @@ fn the_environment_wins_over_the_file_and_options_over_both() {
 
 #[test]
 fn bad_values_of_the_environment_name_the_variable() {
-    let error = loaded("", &[("MODGATE_LISTEN", "8443"), ("MODGATE_TRUSTED_PROXIES", "10.0.0.1, lies")]).unwrap_err();
+    let error =
+        loaded_in(&[("MODGATE_LISTEN", "8443"), ("MODGATE_TRUSTED_PROXIES", "10.0.0.1, lies")], "").unwrap_err();
     assert!(error.contains("MODGATE_LISTEN: `listen.address`: expected an IP address with a port"), "{error}");
     assert!(error.contains("MODGATE_TRUSTED_PROXIES: ") && error.contains("found `lies`"), "{error}");
-    let warnings = loaded("", &[("MODGATE_LISTN", "127.0.0.1:1"), ("MODGATE_CONFIG", "x")]).unwrap().warnings;
+    let warnings = loaded_in(&[("MODGATE_LISTN", "127.0.0.1:1"), ("MODGATE_CONFIG", "x")], "").unwrap().warnings;
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0].hint.as_deref(), Some("did you mean `MODGATE_LISTEN`?"));
 }
@@ -141,7 +147,7 @@ fn bad_values_of_the_environment_name_the_variable() {
 fn plain_http_needs_loopback_or_to_be_spelled_out() {
     let error = problems("[listen]\naddress = \"0.0.0.0:80\"\n");
     assert!(error.contains("modgate.toml:2:11: `0.0.0.0:80` is reachable by others, and there is no TLS"), "{error}");
-    assert!(loaded("[listen]\naddress = \"0.0.0.0:80\"\ninsecure_http = true\n", &[]).is_ok());
+    assert!(loaded("[listen]\naddress = \"0.0.0.0:80\"\ninsecure_http = true\n").is_ok());
     assert!(problems("[listen]\nproxy_protocol = true\n").contains("trusted_proxies"));
 }
 
@@ -151,12 +157,12 @@ fn secrets_come_from_files_and_are_shown_nowhere() {
 [[upstream.credential]]
 url = \"https://proxy.corp.example\"
 login = \"modgate\"
-password_file = \"password\"
+password_file = \"secret\"
 [[upstream.credential]]
 url = \"https://forge.corp.example\"
-bearer_file = \"password\"
+bearer_file = \"secret\"
 ";
-    let loaded = loaded(text, &[]).unwrap();
+    let loaded = loaded(text).unwrap();
     let [basic, bearer] = &loaded.settings.upstream.credentials[..] else { panic!("two") };
     assert!(
         matches!(&basic.login, Login::Basic { login, password } if login == "modgate" && password.expose() == "hunter2")
@@ -175,7 +181,7 @@ bearer_file = \"password\"
 
 #[test]
 fn checksum_databases_are_absent_off_or_listed() {
-    let checksum = |text: &str| loaded(text, &[]).unwrap().settings.checksum;
+    let checksum = |text: &str| loaded(text).unwrap().settings.checksum;
     assert_eq!(checksum(""), Checksum::GoCommand);
     assert_eq!(checksum("checksum = []\n"), Checksum::Off);
     assert_eq!(checksum("checksum = \"off\"\n"), Checksum::Off);
@@ -188,13 +194,13 @@ fn checksum_databases_are_absent_off_or_listed() {
         "[[checksum]]\nkey = \"x\"\n",
         "checksum = [1]\n",
     ] {
-        assert!(loaded(bad, &[]).is_err(), "{bad}");
+        assert!(loaded(bad).is_err(), "{bad}");
     }
 }
 
 #[test]
 fn private_modules_are_never_fetched_directly() {
-    assert!(loaded("[[source]]\npattern = \"corp.example\"\nlist = \"https://athens.corp.example\"\n", &[]).is_ok());
+    assert!(loaded("[[source]]\npattern = \"corp.example\"\nlist = \"https://athens.corp.example\"\n").is_ok());
     let error = problems("[[source]]\npattern = \"corp.example\"\nlist = \"https://a.example,direct\"\n");
     assert!(error.contains("modgate.toml:3:8: `direct` is no source"), "{error}");
     assert!(problems("[[source]]\npattern = \"corp.example\"\n").contains("`source.0.list` is missing"));
@@ -203,7 +209,7 @@ fn private_modules_are_never_fetched_directly() {
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "[a-z\\[\\]=\"#.\n0-9é ]{0,120}") {
-        let _ = loaded(&text, &[]);
+        let _ = loaded(&text);
     }
 
     #[test]
@@ -211,6 +217,6 @@ proptest! {
         key in prop::sample::select(vec!["listen", "checksum", "source", "data", "tls", "log", "upstream", "policy"]),
         value in prop::sample::select(vec!["1", "true", "\"\"", "[]", "[[]]", "{}", "1.5", "0x10", "1979-05-27", "[1]"]),
     ) {
-        let _ = loaded(&format!("{key} = {value}\n"), &[]);
+        let _ = loaded(&format!("{key} = {value}\n"));
     }
 }

@@ -1,19 +1,11 @@
-use crate::config::{Inputs, Loaded, load};
+//! What an `[ldap]` comes to, and what is said about those that are wrong, with places.
+
+use crate::config::tests::loaded;
 use auth::{Finding, GroupsBy, Way};
-use std::fs;
 use std::time::Duration;
 
 const SEARCH: &str = "[ldap]\nservers = [\"ldaps://a.corp.example\", \"ldap://b.corp.example\"]\n\
                       bind_dn = \"cn=modgate,dc=corp\"\nbind_password_file = \"secret\"\nbase = \"ou=people,dc=corp\"\n";
-
-fn loaded(text: &str) -> Result<Loaded, String> {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("modgate.toml");
-    fs::write(&file, text).unwrap();
-    fs::write(directory.path().join("secret"), "x").unwrap();
-    let inputs = Inputs::new(Some(file), [("HOME".to_owned(), "/home/gopher".to_owned())]);
-    load(&inputs).map_err(|error| error.to_string())
-}
 
 #[test]
 fn there_is_no_directory_by_default() {

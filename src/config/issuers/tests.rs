@@ -1,21 +1,10 @@
 //! What an `[[issuer]]` and its rules come to, and what is said about those that are wrong, with places.
 
-use crate::config::{Inputs, Loaded, load};
+use crate::config::tests::loaded;
 use auth::{Algorithm, ClaimPattern, KeyFile, KeySource, KeysAt, Published};
-use std::fs;
 use std::time::Duration;
 
 const CORP: &str = "[[issuer]]\nname = \"corp\"\nissuer = \"https://corp.example\"\naudience = [\"modgate\"]\n";
-
-/// What is loaded, or what is wrong; DIR stands for the directory.
-fn loaded(text: &str) -> Result<Loaded, String> {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("modgate.toml");
-    fs::write(&file, text).unwrap();
-    fs::write(directory.path().join("secret"), "x").unwrap();
-    let inputs = Inputs::new(Some(file), [("HOME".to_owned(), "/home/gopher".to_owned())]);
-    load(&inputs).map_err(|error| error.to_string().replace(directory.path().to_str().unwrap(), "DIR"))
-}
 
 #[test]
 fn an_issuer_has_safe_defaults() {
