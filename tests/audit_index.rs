@@ -9,6 +9,7 @@ use crate::{
     dice::Dice,
     gateway::{Gateway, await_that, modgate},
     outages::get,
+    process::Process,
 };
 use jiff::Timestamp;
 use modgate::audit::{
@@ -270,7 +271,7 @@ fn a_feeder_that_is_killed_leaves_no_record_out_and_takes_none_twice() {
 fn feed_until_killed(dir: &Path, round: usize, dice: &mut Dice) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "audit_index::child", "--nocapture"]).env(JOB, round.to_string()).env(DIR, dir);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Process::start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut steps = lines.filter(|line| line.starts_with("> "));
     let after = dice.below(30);
@@ -279,8 +280,7 @@ fn feed_until_killed(dir: &Path, round: usize, dice: &mut Dice) {
     for spin in 0..dice.below(2_000_000) {
         std::hint::black_box(spin);
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(child);
 }
 
 /// Segment, term, place.

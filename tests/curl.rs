@@ -1,9 +1,12 @@
 //! A download by curl into a file, watched while it grows.
 
-use crate::gateway::{Gateway, await_that};
+use crate::{
+    gateway::{Gateway, await_that},
+    process::Process,
+};
 use std::{
     fs,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 use tempfile::NamedTempFile;
 
@@ -18,7 +21,7 @@ pub(crate) enum Http {
 
 /// A download under way.
 pub(crate) struct Download {
-    process: Child,
+    process: Process,
     file: NamedTempFile,
 }
 
@@ -46,7 +49,7 @@ impl Download {
             curl.arg("--cacert").arg(gateway.certificate());
         }
         curl.arg("-o").arg(file.path()).arg(format!("{}{path}", gateway.url()));
-        Self { process: curl.stdout(Stdio::piped()).spawn().unwrap(), file }
+        Self { process: Process::start(curl.stdout(Stdio::piped())), file }
     }
 
     /// Bytes that have arrived so far.
@@ -62,7 +65,7 @@ impl Download {
 
     /// Waits for its end.
     pub(crate) fn end(self) -> Downloaded {
-        let output = self.process.wait_with_output().unwrap();
+        let output = self.process.output();
         let status = String::from_utf8(output.stdout).unwrap();
         Downloaded { whole: output.status.success(), status, body: fs::read(self.file.path()).unwrap() }
     }

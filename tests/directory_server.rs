@@ -1,13 +1,16 @@
 //! Running directory servers: OpenLDAP's slapd on free loopback ports, with TLS by an authority of the tests' own, people, groups
 //! that contain one another (in a circle, too), and memberOf kept by the server. They end with the test.
 
-use crate::gateway::{await_port, await_that, free_port};
+use crate::{
+    gateway::{await_port, await_that, free_port},
+    process::Process,
+};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -33,7 +36,7 @@ pub(crate) struct Office {
 
 /// A running server.
 pub(crate) struct DirectoryServer {
-    process: Child,
+    process: Process,
     ldap: u16,
     ldaps: u16,
     written: Arc<Mutex<String>>,
@@ -101,7 +104,7 @@ impl Office {
         command.arg("-f").arg(path("slapd.conf")).args(["-d", "256", "-h"]);
         command.arg(format!("ldap://127.0.0.1:{ldap}/ ldaps://127.0.0.1:{ldaps}/"));
         command.env("PATH", concat_path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut process = command.spawn().expect("`slapd` is needed: apt-get install slapd ldap-utils");
+        let mut process = Process::from(command.spawn().expect("`slapd` is needed: apt-get install slapd ldap-utils"));
         let written = Arc::new(Mutex::new(String::new()));
         let (into, stderr) = (Arc::clone(&written), process.stderr.take().unwrap());
         std::thread::spawn(move || {
@@ -184,8 +187,6 @@ impl DirectoryServer {
 
 impl Drop for DirectoryServer {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
         if std::thread::panicking() {
             println!("--- log of slapd\n{}", self.written.lock().unwrap());
         }

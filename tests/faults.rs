@@ -8,10 +8,11 @@ use crate::{
     gateway::{Gateway, await_that},
     metrics::scrape,
     outages::get,
+    process::Process,
     upstream::{Reply, Upstream},
 };
 use serde_json::Value;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 const OPEN: &str = "p, anonymous, *, *, read, allow, -, -\n";
 
@@ -122,10 +123,10 @@ fn in_a_brown_out_what_is_held_goes_on_being_served() {
 }
 
 /// A download that nobody waits for.
-fn begin(gateway: &Gateway, path: &str) -> Child {
+fn begin(gateway: &Gateway, path: &str) -> Process {
     let mut curl = Command::new("curl");
     curl.args(["-s", "-m", "60"]).arg(format!("{}{path}", gateway.url()));
-    curl.stdout(Stdio::null()).spawn().unwrap()
+    Process::start(curl.stdout(Stdio::null()))
 }
 
 #[test]

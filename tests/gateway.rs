@@ -1,11 +1,12 @@
 //! A running modgate: the real binary on free loopback ports with a data directory of its own, ended with the test.
 
+use crate::process::Process;
 use std::{
     fs,
     io::{BufRead, BufReader},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::{Command, ExitStatus, Output, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -33,7 +34,7 @@ pub(crate) struct Plan {
 
 /// A running gateway.
 pub(crate) struct Gateway {
-    process: Child,
+    process: Process,
     directory: TempDir,
     data: PathBuf,
     port: u16,
@@ -107,7 +108,7 @@ impl Plan {
         fs::write(directory.path().join("modgate.toml"), config).unwrap();
         let mut command = modgate();
         command.arg("serve").arg("--config").arg(directory.path().join("modgate.toml"));
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut process = Process::start(command.stdout(Stdio::null()).stderr(Stdio::piped()));
         let log = gather(process.stderr.take().unwrap());
         await_start(&mut process, port, &log);
         Gateway { process, directory, data, port, admin, base: self.base, tls: self.tls, log }
@@ -203,8 +204,6 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
         if std::thread::panicking() {
             println!("--- log of the gateway\n{}", self.log());
         }
@@ -248,7 +247,7 @@ pub(crate) fn await_that(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn await_start(process: &mut Child, port: u16, log: &Mutex<String>) {
+fn await_start(process: &mut Process, port: u16, log: &Mutex<String>) {
     await_that("modgate to listen", || {
         if let Some(status) = process.try_wait().unwrap() {
             panic!("modgate ended with {status}\n{}", log.lock().unwrap());

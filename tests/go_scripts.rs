@@ -6,12 +6,15 @@
 //! a network even when no gateway is involved; `behind_gateway.txt` those that ask the test proxy for something that no
 //! gateway can answer, each with that request. Every other script has to pass.
 
-use crate::gateway::{Gateway, free_port};
+use crate::{
+    gateway::{Gateway, free_port},
+    process::Process,
+};
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 const SCRIPTS: &str = "TestScript/^(mod_|sumdb|proxy|get_|list_|download|work_|install_)";
@@ -57,7 +60,7 @@ struct Suite {
 
 /// The Go project's test proxy, running.
 struct TestProxy {
-    process: Child,
+    _process: Process,
     port: u16,
 }
 
@@ -96,9 +99,9 @@ impl Suite {
         let port = free_port();
         let mut command = Command::new(self.binary());
         command.arg(format!("-proxy=127.0.0.1:{port}")).current_dir(self.sources()).envs(self.environment());
-        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let process = Process::start(command.stdout(Stdio::null()).stderr(Stdio::null()));
         crate::gateway::await_port(port);
-        TestProxy { process, port }
+        TestProxy { _process: process, port }
     }
 
     fn run(&self, goproxy: &str) -> Results {
@@ -154,11 +157,4 @@ fn switch(text: &str, assignment: &str, variable: &str, environment: &str) -> St
 fn go_env(name: &str) -> String {
     let output = Command::new("go").args(["env", name]).output().expect("`go` is needed: https://go.dev/dl");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-impl Drop for TestProxy {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

@@ -3,13 +3,14 @@
 use crate::{
     gateway::{Gateway, await_that},
     outages::get,
+    process::Process,
     upstream::{Reply, Upstream},
 };
 use flate2::{Compression, write::GzEncoder};
 use std::{
     fs,
     io::Write,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -119,7 +120,7 @@ fn an_endless_answer_ends_however_fast_it_comes() {
         let under_way = clients.iter_mut().any(|client| client.try_wait().unwrap().is_none());
         assert!(under_way, "{name}: another module waited for the end of these");
         for (path, client) in paths.iter().zip(clients) {
-            let said = String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap();
+            let said = String::from_utf8(client.output().stdout).unwrap();
             let zip_broke = path.ends_with(".zip") && said.starts_with("200 ") && said.ends_with(" broken");
             assert!(zip_broke || said.starts_with("502 ") || said.starts_with("504 "), "{name}: {path}: {said}");
         }
@@ -139,7 +140,7 @@ fn many_large_zips_at_once_take_little_memory() {
     let gateway = start(&upstream, OPEN);
     let clients = paths.iter().map(|path| curl(&gateway, path)).collect::<Vec<_>>();
     for client in clients {
-        let said = String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap();
+        let said = String::from_utf8(client.output().stdout).unwrap();
         let size = said.trim_start_matches("200 ").split(' ').next().unwrap().parse::<usize>().unwrap();
         assert!(said.starts_with("200 ") && size > SIZE, "{said}");
     }
@@ -149,11 +150,11 @@ fn many_large_zips_at_once_take_little_memory() {
 }
 
 /// A client that says status, size, and whether the transfer broke.
-fn curl(gateway: &Gateway, path: &str) -> Child {
+fn curl(gateway: &Gateway, path: &str) -> Process {
     let script =
         "curl -s -m 60 -o /dev/null -w '%{http_code} %{size_download} ' \"$0\" && printf whole || printf broken";
     let mut shell = Command::new("sh");
-    shell.args(["-c", script, &format!("{}{path}", gateway.url())]).stdout(Stdio::piped()).spawn().unwrap()
+    Process::start(shell.args(["-c", script, &format!("{}{path}", gateway.url())]).stdout(Stdio::piped()))
 }
 
 /// Files that are being received.

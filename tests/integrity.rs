@@ -3,9 +3,14 @@
 use crate::{
     gateway::{Gateway, await_that},
     outages::get,
+    process::Process,
     upstream::{Reply, Upstream, zip},
 };
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 const OPEN: &str = "p, anonymous, public, *, read, allow, -, -\n";
 const ZIP: &str = "/example.test/lib/@v/v1.0.0.zip";
@@ -142,11 +147,11 @@ fn one_hundred_clients_cause_one_fetch_and_get_nothing_unverified() {
     let spawn = |_| {
         let mut curl = Command::new("curl");
         curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code} %{size_download}"]);
-        curl.arg(format!("{}{ZIP}", gateway.url())).stdout(std::process::Stdio::piped()).spawn().unwrap()
+        Process::start(curl.arg(format!("{}{ZIP}", gateway.url())).stdout(Stdio::piped()))
     };
     let clients = (0..100).map(spawn).collect::<Vec<_>>();
     for client in clients {
-        let output = String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap();
+        let output = String::from_utf8(client.output().stdout).unwrap();
         assert!(output.starts_with("200 "), "{output}");
         let size = output.trim_start_matches("200 ").parse::<usize>().unwrap();
         assert!(size > SIZE, "{output}");

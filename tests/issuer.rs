@@ -5,6 +5,7 @@
 
 use crate::{
     gateway::{await_that, free_port},
+    process::Process,
     web_client::{Answer, WebClient},
 };
 use serde_json::{Value, json};
@@ -12,13 +13,13 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::OnceLock,
 };
 
 /// A running issuer.
 pub(crate) struct Issuer {
-    process: Child,
+    _process: Process,
     port: u16,
     client: WebClient,
 }
@@ -31,11 +32,11 @@ impl Issuer {
         let mut node = Command::new("node");
         node.arg(installed().join("server.mjs")).arg(json!({"port": port}).to_string());
         let node = node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut process = node.expect("`node` is needed: apt-get install nodejs");
+        let mut process = Process::from(node.expect("`node` is needed: apt-get install nodejs"));
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.starts_with("ready"), "the issuer did not start; see `node {:?}`", installed().join("server.mjs"));
-        Self { process, port, client: WebClient::new() }
+        Self { _process: process, port, client: WebClient::new() }
     }
 
     /// What it calls itself: `iss`.
@@ -91,13 +92,6 @@ impl Issuer {
             true => client.post(&action, &[("prompt", "login"), ("login", account), ("password", "any")]),
             false => client.post(&action, &[("prompt", "consent")]),
         }
-    }
-}
-
-impl Drop for Issuer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     gateway::{Gateway, await_port, await_that, free_port},
     go_client::GoClient,
     issuer::{Issuer, install},
+    process::Process,
     upstream::Upstream,
 };
 use serde_json::{Value, json};
@@ -194,7 +195,7 @@ fn an_issuer_behind_a_private_authority_is_asked_only_where_that_is_trusted() {
     let mut node = Command::new("node");
     node.arg(install("issuer").join("server.mjs"));
     node.arg(json!({"port": port, "tls": {"cert": cert, "key": key}}).to_string());
-    let mut node = node.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let _node = Process::start(node.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()));
     await_port(port);
     let table = |more: &str| {
         format!(
@@ -213,8 +214,6 @@ fn an_issuer_behind_a_private_authority_is_asked_only_where_that_is_trusted() {
     let output = trusting.run(&["check"]);
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(!output.status.success() && said.contains("the certificates to trust: there is none in it"), "{said}");
-    node.kill().unwrap();
-    node.wait().unwrap();
 }
 
 /// A workload is who its rule says, with what the audit wants to know of it; and nobody where no rule is for it.

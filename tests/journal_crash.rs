@@ -5,6 +5,7 @@
 
 #![cfg(test)]
 
+use crate::process::Process;
 use jiff::Timestamp;
 use modgate::audit::{Act, AuditError, Filter, Finding, Journal, Kind, Order, Record, Repair, Settings, scan};
 use std::{
@@ -13,7 +14,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     ops::ControlFlow,
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{ChildStdout, Command, Stdio},
 };
 
 const JOB: &str = "MODGATE_TEST_JOURNAL_JOB";
@@ -191,10 +192,10 @@ fn read(dir: &Path) -> (HashMap<String, u32>, Vec<String>) {
     (found, flaws)
 }
 
-fn start(mut command: Command, job: &str, dir: &Path, round: u64) -> (Child, ChildStdout) {
+fn start(mut command: Command, job: &str, dir: &Path, round: u64) -> (Process, ChildStdout) {
     command.args(["--exact", "journal_crash::child", "--nocapture"]);
     command.env(JOB, job).env(DIR, dir).env(ROUND, round.to_string());
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Process::start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
     let output = child.stdout.take().unwrap();
     (child, output)
 }

@@ -4,13 +4,14 @@
 use crate::{
     gateway::{Gateway, SHIPPED_POLICY, await_that},
     go_client::GoClient,
+    process::Process,
     upstream::Upstream,
 };
 use serde_json::Value;
 use std::{
     fmt::Write,
     fs,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
 };
 
@@ -82,23 +83,10 @@ fn upstream() -> Upstream {
 
 const INFO: &str = "/example.test/lib/@v/v1.0.0.info";
 
-/// Requests that wait, until they are ended.
-struct Waiters(Vec<Child>);
-
-impl Waiters {
-    fn start(gateway: &Gateway, token: &str, count: usize) -> Self {
-        let start = |_| curl(gateway, token, &[INFO]).stdout(Stdio::null()).spawn().unwrap();
-        Self((0..count).map(start).collect())
-    }
-}
-
-impl Drop for Waiters {
-    fn drop(&mut self) {
-        for child in &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
+/// Requests that wait, until they are dropped.
+fn wait(gateway: &Gateway, token: &str, count: usize) -> Vec<Process> {
+    let start = |_| Process::start(curl(gateway, token, &[INFO]).stdout(Stdio::null()));
+    (0..count).map(start).collect()
 }
 
 #[test]
@@ -109,7 +97,7 @@ fn whoever_is_over_the_limit_waits_then_is_refused_and_others_do_not_notice() {
     for _ in 0..3 {
         assert_eq!(status(&gateway, &alice, INFO), 200);
     }
-    let waiters = Waiters::start(&gateway, &alice, 2);
+    let waiters = wait(&gateway, &alice, 2);
     await_that("two requests that wait", || waiting(&gateway) == 2.0);
     upstream.forget();
     let (refused, retry_after, text) = get(&gateway, &alice, "/example.test/lib/@v/v1.2.0.zip");
@@ -166,7 +154,7 @@ fn at_most_so_many_requests_wait() {
     for _ in 0..3 {
         status(&gateway, &alice, INFO);
     }
-    let waiters = Waiters::start(&gateway, &alice, 1);
+    let waiters = wait(&gateway, &alice, 1);
     await_that("a request that waits", || waiting(&gateway) == 1.0);
     let (refused, _, text) = get(&gateway, &alice, INFO);
     assert!(refused == 429 && text.contains("1 requests wait already"), "{text}");

@@ -15,7 +15,7 @@
 //!
 //! * `hostile_jwt`: forged tokens; `issuer_keys`: a real issuer whose keys change and which goes down.
 //!
-//! What tests share: `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind`, `issuer`,
+//! What tests share: `process`, `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind`, `issuer`,
 //! `directory_server`, `browser` (running processes), `web_client`, `oracle_process`, `zip_forge`, `dice`.
 
 #![expect(
@@ -73,6 +73,7 @@ mod outages;
 mod policy_examples;
 mod policy_oracle;
 mod probes;
+mod process;
 mod server_cli;
 mod server_clients;
 mod server_drain;

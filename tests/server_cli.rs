@@ -1,12 +1,12 @@
 //! The built program: first start, later starts, signals, and what it says when something is wrong.
 
-use crate::listening::PATIENCE;
+use crate::{listening::PATIENCE, process::Process};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 fn modgate(arguments: &[&str]) -> Command {
@@ -23,7 +23,7 @@ fn output(command: &mut Command) -> (Option<i32>, String, String) {
 
 /// A running `modgate serve` without a configuration, on a free port, and the lines that it printed.
 struct Serving {
-    child: Child,
+    child: Process,
     address: SocketAddr,
     printed: String,
 }
@@ -31,7 +31,7 @@ struct Serving {
 impl Serving {
     fn start(arguments: &[&str]) -> Self {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
-        let mut child = modgate(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = Process::start(modgate(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()));
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut printed = String::new();
         while !printed.contains("GOSUMDB stay as they are") && lines.read_line(&mut printed).unwrap() > 0 {}
@@ -56,10 +56,7 @@ impl Serving {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            if begin.elapsed() > PATIENCE {
-                self.child.kill().unwrap();
-                panic!("it does not end");
-            }
+            assert!(begin.elapsed() < PATIENCE, "it does not end");
             std::thread::yield_now();
         };
         let mut log = String::new();

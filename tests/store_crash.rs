@@ -7,6 +7,7 @@
 
 use crate::{
     dice::Dice,
+    process::Process,
     zip_forge::{Ending, Entry, archive},
 };
 use bytes::Bytes;
@@ -164,15 +165,15 @@ async fn child() {
     std::future::pending::<()>().await;
 }
 
-fn spawn(root: &Path, round: u64) -> std::process::Child {
-    Command::new(std::env::current_exe().unwrap())
+fn spawn(root: &Path, round: u64) -> Process {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", "store_crash::child", "--nocapture", "--test-threads=1"])
         .env(ROOT, root)
         .env(ROUND, round.to_string())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::piped());
+    Process::start(&mut command)
 }
 
 /// Lets the child say so many lines (or all it has), kills it, and answers whether it had swept anything.

@@ -2,10 +2,11 @@
 
 use crate::{
     gateway::{Gateway, await_that},
+    process::Process,
     upstream::{Reply, Upstream},
 };
 use serde_json::Value;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 const OPEN: &str = "p, anonymous, public, *, read, allow, -, -\n";
 const ZIP: &str = "/example.test/lib/@v/v1.0.0.zip";
@@ -53,20 +54,15 @@ fn a_client_that_goes_away_is_recorded_once() {
     let gateway = Gateway::tls().policy(OPEN).upstream(&upstream.url()).start();
     assert!(curl(&gateway, &[], &[ZIP]).status().unwrap().success());
     for (round, version) in ["--http1.1", "--http2"].into_iter().enumerate() {
-        let mut slow = curl(&gateway, &[version, "--limit-rate", "10k"], &[ZIP]).stdout(Stdio::null()).spawn().unwrap();
+        let slow = Process::start(curl(&gateway, &[version, "--limit-rate", "10k"], &[ZIP]).stdout(Stdio::null()));
         await_that("the answer to begin", || of_kind(&gateway, "answered").len() > round + 1);
-        end(&mut slow);
+        drop(slow);
         await_that("the broken transfer in the journal", || of_kind(&gateway, "broken").len() > round);
         assert_eq!(of_kind(&gateway, "broken").len(), round + 1, "{version}");
     }
     let broken = of_kind(&gateway, "broken");
     let answered = of_kind(&gateway, "answered");
     assert!(broken.iter().all(|one| answered.iter().any(|other| other["request"] == one["request"])), "{broken:#?}");
-}
-
-fn end(child: &mut Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::{
     checksum_database::ChecksumDatabase,
     gateway::{await_that, modgate},
+    process::Process,
     upstream::{Reply, Upstream},
 };
 use serde_json::Value;
@@ -241,14 +242,14 @@ fn an_interrupt_ends_both_and_leaves_nothing() {
         let script = "echo $$ > ../process; exec go mod download";
         let mut command = developer.command(&["--", "sh", "-c", script]);
         // In a group of its own, so that no terminal is supposed to have sent the signal to the command as well.
-        let trial = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let trial = Process::start(command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()));
         await_that("the zip to be asked for", || {
             developer.upstream.asked().iter().any(|path| path.ends_with("v1.1.0.zip"))
         });
         let process = fs::read_to_string(developer.path("process")).unwrap();
         let sent = Command::new("kill").args([&format!("-{signal}"), &trial.id().to_string()]).status().unwrap();
         assert!(sent.success());
-        let tried = Tried::of(trial.wait_with_output().unwrap(), &developer.path("report.json"));
+        let tried = Tried::of(trial.output(), &developer.path("report.json"));
         assert_eq!(tried.code, Some(code), "{}", tried.stderr);
         assert!(tried.stderr.contains("example.test/Upper/Case"), "what was fetched is told: {}", tried.stderr);
         let alive = Command::new("kill").args(["-0", process.trim()]).stderr(Stdio::null()).status().unwrap();

@@ -2,6 +2,7 @@
 
 use crate::{
     gateway::{Gateway, Plan},
+    process::Process,
     upstream::Upstream,
 };
 use std::{
@@ -96,10 +97,10 @@ impl Developer {
 
     /// `modgate` with something on standard input.
     pub(super) fn modgate_with(&self, input: &str, arguments: &[&str]) -> Said {
-        let mut child = self.command("modgate", arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let mut child = Process::start(self.command("modgate", arguments).stdin(Stdio::piped()));
         // It may have ended without reading.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        Said::of(child.wait_with_output().unwrap())
+        Said::of(child.output())
     }
 
     /// `go` with these arguments.

@@ -4,13 +4,14 @@ use super::developer::{Developer, MODULE, Said};
 use crate::{
     gateway::{Gateway, await_that},
     jwt::Issuer,
+    process::Process,
     upstream::{Reply, Upstream},
 };
 use serde_json::{Value, json};
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    process::{Child, Command},
+    process::{ChildStderr, Command},
 };
 
 /// A gateway with an issuer, and the person whom it vouches for.
@@ -79,14 +80,14 @@ impl Scene {
 
 /// `modgate login` while it waits.
 pub(super) struct Login {
-    process: Child,
-    stderr: BufReader<std::process::ChildStderr>,
+    process: Process,
+    stderr: BufReader<ChildStderr>,
     said: String,
 }
 
 impl Login {
     pub(super) fn start(developer: &Developer, arguments: &[&str]) -> Self {
-        let mut process = developer.command("modgate", arguments).spawn().unwrap();
+        let mut process = Process::start(&mut developer.command("modgate", arguments));
         let stderr = BufReader::new(process.stderr.take().unwrap());
         Self { process, stderr, said: String::new() }
     }
@@ -105,8 +106,7 @@ impl Login {
 
     pub(super) fn end(mut self) -> Said {
         self.stderr.read_to_string(&mut self.said).unwrap();
-        let output = self.process.wait_with_output().unwrap();
-        let said = Said::of(output);
+        let said = Said::of(self.process.output());
         Said { stderr: self.said, ..said }
     }
 }
@@ -179,11 +179,11 @@ fn a_long_download_goes_on_while_the_helper_refreshes() {
 
     // One at a time, so that most of them are still to be asked for when the first token has ended.
     developer.set("GOMAXPROCS", "1");
-    let download = developer.command("go", &["mod", "download", "-json"]).spawn().unwrap();
+    let download = Process::start(&mut developer.command("go", &["mod", "download", "-json"]));
     await_that("the first zip to be asked for", || scene.upstream.asked().iter().any(|path| path.ends_with(".zip")));
     await_that("the first token to end", || scene.status(&first) == "401");
     scene.upstream.open_gate();
-    let downloaded = Said::of(download.wait_with_output().unwrap());
+    let downloaded = Said::of(download.output());
     assert_eq!(downloaded.ok().stdout.matches("\"Zip\"").count(), 8, "{}", downloaded.stdout);
     let second = wallet(&developer).unwrap()["access"].as_str().unwrap().to_owned();
     assert_ne!(first, second);

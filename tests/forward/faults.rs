@@ -4,6 +4,7 @@ use super::{Answer, OPEN, ZIP, ask, before, of_kind, open};
 use crate::{
     curl::{Download, Http},
     gateway::{Gateway, await_that},
+    process::Process,
     upstream::{Reply, Upstream},
 };
 
@@ -131,10 +132,9 @@ fn a_client_that_goes_away_ends_the_request_to_the_store() {
     let gateway = open(&upstream);
     let mut slow = std::process::Command::new("curl");
     slow.args(["-s", "--limit-rate", "10k", "-o", "/dev/null"]).arg(format!("{}{ZIP}", gateway.url()));
-    let mut slow = slow.spawn().unwrap();
+    let slow = Process::start(&mut slow);
     await_that("the answer to begin", || !of_kind(&gateway, "answered").is_empty());
-    slow.kill().unwrap();
-    slow.wait().unwrap();
+    drop(slow);
     await_that("the broken transfer in the journal", || of_kind(&gateway, "broken").len() == 1);
 }
 

@@ -15,6 +15,8 @@
 mod gateway;
 #[path = "../go_client.rs"]
 mod go_client;
+#[path = "../process.rs"]
+mod process;
 #[path = "../upstream.rs"]
 mod upstream;
 
