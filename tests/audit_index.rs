@@ -8,6 +8,7 @@
 use crate::{
     dice::Dice,
     gateway::{Gateway, await_that, modgate},
+    metrics::scrape,
     outages::get,
     process::Process,
 };
@@ -65,8 +66,7 @@ fn await_level(gateway: &Gateway) {
 }
 
 fn metric(gateway: &Gateway, name: &str) -> f64 {
-    let output = Command::new("curl").args(["-s", &(gateway.admin_url() + "/metrics")]).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = scrape(gateway);
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     value.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
 }

@@ -1,12 +1,13 @@
 //! Client certificates at the built gateway: whose they are, and what becomes of those that are not accepted.
 
 use crate::{
+    curl,
     gateway::{Gateway, await_that},
     upstream::Upstream,
 };
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType};
 use serde_json::Value;
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
 /// Alice reads one module, and nobody anything else.
@@ -60,15 +61,10 @@ fn named(name: &str) -> DistinguishedName {
 
 /// Status and body, or `None` where there was no connection.
 fn ask(gateway: &Gateway, files: Option<&[PathBuf; 2]>, more: &[&str], path: &str) -> Option<(u16, String)> {
-    let mut curl = Command::new("curl");
-    curl.args(["-sS", "-m", "20", "-w", "\n%{http_code}", "--cacert"]).arg(gateway.certificate());
-    if let Some([certificate, key]) = files {
-        curl.arg("--cert").arg(certificate).arg("--key").arg(key);
-    }
-    let output = curl.args(more).arg(format!("{}{path}", gateway.url())).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (body, status) = text.rsplit_once('\n').unwrap();
-    output.status.success().then(|| (status.parse().unwrap(), body.to_owned()))
+    let files = files.map(|files| files.each_ref().map(|file| file.to_str().unwrap()));
+    let arguments = files.map(|[certificate, key]| ["--cert", certificate, "--key", key]);
+    let answer = curl::ask(gateway, path, &[arguments.as_ref().map_or(&[][..], |four| four), more].concat());
+    (answer.status != 0).then_some((answer.status, answer.body))
 }
 
 fn scene() -> (Authority, Upstream, Gateway) {

@@ -7,6 +7,7 @@ mod look_up;
 mod outages;
 
 use crate::{
+    curl,
     directory_server::{DirectoryServer, Office, SUFFIX},
     gateway::{Gateway, Plan},
     go_client::GoClient,
@@ -50,15 +51,10 @@ fn developer(gateway: &Gateway, login: &str, password: &str) -> (GoClient, TempD
 
 /// Status and body of a request with this login and password, from an address behind a proxy if one is given.
 fn ask_from(gateway: &Gateway, address: &str, login: &str, password: &str) -> (u16, String) {
-    let mut curl = Command::new("curl");
-    curl.args(["-s", "-m", "30", "-w", "\n%{http_code}", "-u", &format!("{login}:{password}")]);
-    if !address.is_empty() {
-        curl.args(["-H", &format!("X-Forwarded-For: {address}")]);
-    }
-    let output = curl.arg(format!("{}{LIST}", gateway.url())).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (body, status) = text.rsplit_once('\n').unwrap();
-    (status.parse().unwrap(), body.to_owned())
+    // curl sends no header without a value.
+    let (login, address) = (format!("{login}:{password}"), format!("X-Forwarded-For: {address}"));
+    let answer = curl::ask(gateway, LIST, &["-u", &login, "-H", &address]);
+    (answer.status, answer.body)
 }
 
 fn ask(gateway: &Gateway, login: &str, password: &str) -> (u16, String) {

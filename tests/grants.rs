@@ -10,8 +10,8 @@ mod login;
 #[path = "grants/own.rs"]
 mod own;
 
-use crate::{gateway::Gateway, upstream::Upstream};
-use door::{Door, Issuer};
+use crate::{gateway::Gateway, jwt_issuer::Issuer, upstream::Upstream};
+use door::Door;
 use serde_json::Value;
 
 /// Whoever is authenticated reads `example.test/*`; `carol` is an admin.

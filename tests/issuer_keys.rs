@@ -2,6 +2,7 @@
 //! missed while the issuer is down.
 
 use crate::{
+    curl::admin,
     gateway::{Gateway, await_port, await_that, free_port},
     go_client::GoClient,
     issuer::{Issuer, install},
@@ -52,11 +53,6 @@ fn ask(gateway: &Gateway, token: &str) -> (u16, String) {
     stream.read_to_string(&mut answer).unwrap();
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
     (status.unwrap_or_else(|| panic!("no answer: {answer:?}")), answer)
-}
-
-fn admin(gateway: &Gateway, path: &str) -> String {
-    let output = Command::new("curl").args(["-s", &format!("{}{path}", gateway.admin_url())]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()
 }
 
 fn acts(gateway: &Gateway, name: &str) -> Vec<String> {

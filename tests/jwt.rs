@@ -2,16 +2,15 @@
 //! runs, and tokens that are refused without anybody learning why.
 
 use crate::{
+    curl,
     gateway::{Gateway, SHIPPED_POLICY, await_that},
     go_client::GoClient,
+    jwt_issuer::{Issuer, claims, header},
     upstream::Upstream,
 };
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
-use tempfile::TempDir;
+use std::{collections::BTreeSet, fs};
 
 /// The platform team reads `example.test/lib`, and nobody anything else.
 const BY_GROUP: &str = "g, group:corp/eng/platform, role:developer\n\
@@ -19,75 +18,6 @@ const BY_GROUP: &str = "g, group:corp/eng/platform, role:developer\n\
 const REFUSED: &str =
     "the JWT is not accepted here\nget a new one, and send it as the password in .netrc or as Bearer\n";
 const LIST: &str = "/example.test/lib/@v/list";
-
-/// An issuer: its key, and the file in which the gateway finds its public part.
-pub(crate) struct Issuer {
-    directory: TempDir,
-    pair: Ed25519KeyPair,
-}
-
-impl Issuer {
-    /// One with a key of its own.
-    pub(crate) fn new() -> Self {
-        let issuer = Self { directory: TempDir::new().unwrap(), pair: Ed25519KeyPair::generate().unwrap() };
-        issuer.publish();
-        issuer
-    }
-
-    fn file(&self) -> PathBuf {
-        self.directory.path().join("keys.json")
-    }
-
-    /// Puts its key in the place of whatever is in the file.
-    fn publish(&self) {
-        self.put(&json!({"keys": [self.jwk()]}).to_string());
-    }
-
-    fn put(&self, content: &str) {
-        let new = self.directory.path().join("new");
-        fs::write(&new, content).unwrap();
-        fs::rename(new, self.file()).unwrap();
-    }
-
-    fn jwk(&self) -> Value {
-        let x = URL_SAFE_NO_PAD.encode(self.pair.public_key().as_ref());
-        json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": "1", "x": x})
-    }
-
-    /// The table of the configuration.
-    pub(crate) fn config(&self) -> String {
-        format!(
-            "[[issuer]]\nname = \"corp\"\nissuer = \"https://corp.example\"\naudience = [\"modgate\"]\n\
-             algorithms = [\"EdDSA\"]\nkeys = {:?}\ngroups_claim = \"realm.groups\"\n",
-            self.file()
-        )
-    }
-
-    fn sign(&self, header: &Value, claims: &Value) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(header), part(claims));
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(self.pair.sign(signed.as_bytes()).as_ref()))
-    }
-
-    /// A good token with these claims changed.
-    pub(crate) fn token(&self, changes: &Value) -> String {
-        let mut claims = claims();
-        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        self.sign(&header(), &claims)
-    }
-}
-
-fn header() -> Value {
-    json!({"alg": "EdDSA", "typ": "JWT", "kid": "1"})
-}
-
-fn claims() -> Value {
-    let now = Timestamp::now().as_second();
-    json!({
-        "iss": "https://corp.example", "aud": ["modgate"], "sub": "alice@corp.example", "jti": "run-7",
-        "exp": now + 3600, "nbf": now - 10, "iat": now - 10, "realm": {"groups": ["/eng/platform", "staff"]}
-    })
-}
 
 fn upstream() -> Upstream {
     let upstream = Upstream::start();
@@ -98,19 +28,12 @@ fn upstream() -> Upstream {
 
 /// Status and body of a request with these arguments of curl for its credential.
 fn ask(gateway: &Gateway, path: &str, credential: &[&str]) -> (u16, String) {
-    let mut curl = Command::new("curl");
-    curl.args(["-s", "-m", "20", "-w", "\n%{http_code}"]).args(credential);
-    if gateway.certificate().exists() {
-        curl.arg("--cacert").arg(gateway.certificate());
-    }
-    let output = curl.arg(format!("{}{path}", gateway.url())).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (body, status) = text.rsplit_once('\n').unwrap();
-    (status.parse().unwrap(), body.to_owned())
+    let answer = curl::ask(gateway, path, credential);
+    (answer.status, answer.body)
 }
 
 fn bearer(gateway: &Gateway, token: &str) -> (u16, String) {
-    ask(gateway, LIST, &["-H", &format!("Authorization: Bearer {token}")])
+    ask(gateway, LIST, &["-H", &curl::bearer(token)])
 }
 
 fn acts(gateway: &Gateway, name: &str) -> Vec<String> {
@@ -121,8 +44,9 @@ fn acts(gateway: &Gateway, name: &str) -> Vec<String> {
 #[test]
 fn a_developer_downloads_with_a_jwt_and_the_group_decides() {
     let (upstream, issuer) = (upstream(), Issuer::new());
-    let gateway = Gateway::tls().policy(BY_GROUP).upstream(&upstream.url()).config(&issuer.config()).start();
-    let token = issuer.token(&json!({}));
+    let nested = issuer.config() + "groups_claim = \"realm.groups\"\n";
+    let gateway = Gateway::tls().policy(BY_GROUP).upstream(&upstream.url()).config(&nested).start();
+    let token = issuer.token(&json!({"groups": ["elsewhere"], "realm": {"groups": ["/eng/platform", "staff"]}}));
     let client = GoClient::of(&gateway, Some(&token));
     client.ok(&["get", "example.test/lib@v1.0.0"]);
     let printed = client.fails(&["get", "example.test/other@v1.0.0"]);
@@ -170,7 +94,7 @@ fn from_an_address_that_fails_too_often_only_known_jwts_are_accepted() {
     assert_eq!(bearer(&gateway, &known).0, 200);
     let (status, text) = bearer(&gateway, &new);
     assert!(status == 429 && text.contains("without a good credential from 127.0.0.1"), "{status} {text}");
-    let elsewhere = ["--interface", "127.0.0.2", "-H", &format!("Authorization: Bearer {new}")];
+    let elsewhere = ["--interface", "127.0.0.2", "-H", &curl::bearer(&new)];
     assert_eq!(ask(&gateway, LIST, &elsewhere).0, 200, "another address");
     assert_eq!(bearer(&gateway, &new).0, 200, "it is known now");
     assert!(!upstream.asked().iter().any(|path| path.contains("/other/")), "{:?}", upstream.asked());
@@ -206,7 +130,7 @@ fn a_bad_jwt_is_refused_in_one_text_and_never_tried_as_anything_else() {
     let mut texts = BTreeSet::new();
     for (reason, token) in &bad {
         let login = format!("alice:{token}");
-        for credential in [["-H", &format!("Authorization: Bearer {token}")], ["-u", &login]] {
+        for credential in [["-H", &curl::bearer(token)], ["-u", &login]] {
             let (status, body) = ask(&gateway, LIST, &credential);
             assert_eq!(status, 401, "{reason}: {body}");
             let (text, id) = body.split_once("request: ").unwrap();
@@ -258,14 +182,13 @@ fn keys_are_replaced_while_it_runs_and_bad_ones_are_not_taken() {
         acts(&gateway, "keys.refused")
     );
 
-    issuer.pair = Ed25519KeyPair::generate().unwrap();
+    issuer.change_key();
     issuer.publish();
     let new = issuer.token(&json!({}));
     await_that("the new key", || bearer(&gateway, &new).0 == 200);
     assert_eq!(bearer(&gateway, &old).0, 401, "though it was remembered");
     await_that("the record", || acts(&gateway, "keys.replaced") == ["corp: 1 key in force"]);
-    let metrics = Command::new("curl").args(["-s", &format!("{}/metrics", gateway.admin_url())]).output().unwrap();
-    let metrics = String::from_utf8(metrics.stdout).unwrap();
+    let metrics = curl::admin(&gateway, "/metrics");
     assert!(metrics.contains("modgate_reloads_total{what=\"keys\",result=\"failed\"} 2\n"), "{metrics}");
     assert!(metrics.contains("modgate_reloads_total{what=\"keys\",result=\"ok\"} 1\n"), "{metrics}");
 }
@@ -275,7 +198,7 @@ fn a_signal_reads_keys_that_look_unchanged() {
     let (upstream, mut issuer) = (upstream(), Issuer::new());
     let gateway = Gateway::tls().upstream(&upstream.url()).config(&issuer.config()).start();
     let time = fs::metadata(issuer.file()).unwrap().modified().unwrap();
-    issuer.pair = Ed25519KeyPair::generate().unwrap();
+    issuer.change_key();
     // Same length, time and inode: nobody notices without being told.
     fs::write(issuer.file(), json!({"keys": [issuer.jwk()]}).to_string()).unwrap();
     fs::File::options().write(true).open(issuer.file()).unwrap().set_modified(time).unwrap();

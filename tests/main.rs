@@ -16,7 +16,7 @@
 //! * `hostile_jwt`: forged tokens; `issuer_keys`: a real issuer whose keys change and which goes down.
 //!
 //! What tests share: `process`, `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind`, `issuer`,
-//! `directory_server`, `browser` (running processes), `web_client`, `oracle_process`, `zip_forge`, `dice`.
+//! `jwt_issuer`, `directory_server`, `browser` (running processes), `web_client`, `oracle_process`, `zip_forge`, `dice`.
 
 #![expect(
     clippy::unwrap_used,
@@ -60,6 +60,7 @@ mod issuer;
 mod issuer_keys;
 mod journal_crash;
 mod jwt;
+mod jwt_issuer;
 mod jwt_oracle;
 mod limits;
 mod listening;

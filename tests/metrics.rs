@@ -1,18 +1,17 @@
 //! What a scrape of a running gateway has in it, against what the documentation says.
 
 use crate::{
+    curl::admin,
     gateway::{Gateway, await_that},
     outages::get,
     upstream::{Reply, Upstream},
 };
-use std::process::Command;
 
 const OPERATIONS: &str = include_str!("../docs/operations.md");
 const OPEN: &str = "p, anonymous, *, *, read, allow, -, -\n";
 
 pub(crate) fn scrape(gateway: &Gateway) -> String {
-    let output = Command::new("curl").args(["-s", &(gateway.admin_url() + "/metrics")]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()
+    admin(gateway, "/metrics")
 }
 
 #[test]

@@ -1,24 +1,19 @@
 //! Visits: the interface for programs below `/-/`, as far as it concerns who may see it and what is kept of it.
 
 use crate::{
+    curl,
     gateway::{Gateway, SHIPPED_POLICY},
     upstream::Upstream,
 };
 use serde_json::Value;
-use std::{fs, process::Command};
+use std::fs;
 
 const WHOAMI: &str = "/-/api/v1/whoami";
 
 /// Status, headers and body.
 fn ask(gateway: &Gateway, arguments: &[&str], path: &str) -> (u16, String, String) {
-    let mut curl = Command::new("curl");
-    curl.args(["-sS", "-m", "20", "--http2", "-D", "-", "--cacert"]).arg(gateway.certificate()).args(arguments);
-    let output = curl.arg(format!("{}{path}", gateway.url())).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, head.to_lowercase(), body.to_owned())
+    let answer = curl::ask(gateway, path, &[&["--http2"], arguments].concat());
+    (answer.status, answer.head.to_lowercase(), answer.body)
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! The walk as people meet it: a developer's `go`, a denial in their terminal, the auditor's query.
 
 use crate::{
+    curl,
     gateway::{Gateway, SHIPPED_POLICY},
     go_client::GoClient,
     upstream::Upstream,
 };
-use std::{fs, process::Command};
+use std::fs;
 
 const DENIAL: &str =
     "p, authenticated, example.test/evil/*, *, *, deny, -, \"id=MAL-7; reason=malware, see ticket 12\"\n";
@@ -82,11 +83,9 @@ fn a_denied_module_is_refused_with_everything_a_developer_needs() {
     assert!(!upstream.asked().iter().any(|path| path.contains("evil/tool")), "{:?}", upstream.asked());
     assert!(!gateway.data().join("store/example.test/evil/tool").exists());
 
-    let url = format!("{}/example.test/evil/tool/@v/v1.0.0.info", gateway.url());
-    let mut curl = Command::new("curl");
-    curl.args(["-s", "--cacert"]).arg(gateway.certificate()).args(["-u", &format!("x:{token}"), &url]);
-    let curl = String::from_utf8(curl.output().unwrap().stdout).unwrap();
-    assert!(curl.contains("MAL-7") && curl.contains("malware, see ticket 12"), "{curl}");
+    let login = ["-u", &format!("x:{token}")];
+    let said = curl::ask(&gateway, "/example.test/evil/tool/@v/v1.0.0.info", &login).body;
+    assert!(said.contains("MAL-7") && said.contains("malware, see ticket 12"), "{said}");
 }
 
 #[test]
@@ -151,14 +150,7 @@ fn a_revoked_token_is_refused_within_a_second() {
     client.ok(&["list", "-m", "example.test/lib@v1.0.0"]);
     let id = &token["mg_".len().."mg_".len() + 12];
     assert!(gateway.run(&["token", "revoke", id]).status.success());
-    let status = || {
-        let url = format!("{}/example.test/lib/@v/list", gateway.url());
-        let mut curl = Command::new("curl");
-        curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert"]).arg(gateway.certificate());
-        let output = curl.args(["-u", &format!("x:{token}"), &url]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    crate::gateway::await_that("the revoked token to be refused", || status() == "401");
+    curl::await_revocation(&gateway, "/example.test/lib/@v/list", &token);
 }
 
 #[test]

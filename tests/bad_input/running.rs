@@ -1,20 +1,16 @@
 //! What reaches a server that runs: the process stays up, the last good stays, and it is said where the mistake is.
 
-use crate::gateway::{Gateway, SHIPPED_POLICY, await_that};
+use crate::{
+    curl,
+    gateway::{Gateway, SHIPPED_POLICY, await_that},
+    metrics::scrape,
+};
 use std::{fs, process::Command};
 
 /// The status for a credential as `curl` sends it, and the body.
 fn ask(gateway: &Gateway, credential: &[&str]) -> (u16, String) {
-    let mut curl = Command::new("curl");
-    curl.args(["-s", "-m", "20", "-w", "\n%{http_code}"]).args(credential).arg(gateway.url() + "/");
-    let text = String::from_utf8(curl.output().unwrap().stdout).unwrap();
-    let (body, status) = text.rsplit_once('\n').unwrap();
-    (status.parse().unwrap(), body.to_owned())
-}
-
-fn metrics(gateway: &Gateway) -> String {
-    let output = Command::new("curl").args(["-s", &(gateway.admin_url() + "/metrics")]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()
+    let answer = curl::ask(gateway, "/", credential);
+    (answer.status, answer.body)
 }
 
 #[test]
@@ -40,7 +36,7 @@ fn a_bad_policy_changes_nothing_but_the_log() {
         assert!(detail.contains(&place) && detail.contains(said), "{detail}");
         assert_eq!(ask(&gateway, &["-u", &token]).0, 200, "the last good one stays");
     }
-    assert!(metrics(&gateway).contains("modgate_reloads_total{what=\"policy\",result=\"failed\"} 3\n"));
+    assert!(scrape(&gateway).contains("modgate_reloads_total{what=\"policy\",result=\"failed\"} 3\n"));
     fs::write(gateway.policy_file(), format!("{SHIPPED_POLICY}p, user:token/alice, *, *, *, deny, -, -\n")).unwrap();
     await_that("the good one to be in force", || ask(&gateway, &["-u", &token]).0 == 403);
 }
@@ -88,7 +84,7 @@ fn a_token_database_that_is_damaged_while_it_runs_locks_nobody_out() {
     gateway.await_log("token ledger cannot be read");
     assert!(gateway.log().contains("tokens.sqlite` is damaged"), "{}", gateway.log());
     assert_eq!(ask(&gateway, &["-u", &token]).0, 200, "the last good view stays");
-    assert!(metrics(&gateway).contains("modgate_reloads_total{what=\"tokens\",result=\"failed\"}"));
+    assert!(scrape(&gateway).contains("modgate_reloads_total{what=\"tokens\",result=\"failed\"}"));
     let created = gateway.run(&["token", "create", "bob"]);
     assert_eq!(created.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&created.stderr).starts_with("error: the token ledger `"));

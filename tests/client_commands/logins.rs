@@ -2,8 +2,9 @@
 
 use super::developer::{Developer, MODULE, Said};
 use crate::{
+    curl::{self, Answer, bearer},
     gateway::{Gateway, await_that},
-    jwt::Issuer,
+    jwt_issuer::Issuer,
     process::Process,
     upstream::{Reply, Upstream},
 };
@@ -31,26 +32,14 @@ impl Scene {
         Self { gateway, upstream, person }
     }
 
-    /// Posts a form in the person's name; the head and body of the answer.
-    fn post(&self, page: &str, form: &[(&str, &str)]) -> String {
-        let mut curl = Command::new("curl");
-        curl.args(["-si", "-m", "20", "--cacert"]).arg(self.gateway.certificate());
-        curl.args(["-H", &format!("Authorization: Bearer {}", self.person)]);
-        for (name, value) in form {
-            curl.args(["--data-urlencode", &format!("{name}={value}")]);
-        }
-        let output = curl.arg(format!("{}/-/{page}", self.gateway.url())).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
+    /// Posts a form in the person's name.
+    fn post(&self, page: &str, form: &[(&str, &str)]) -> Answer {
+        curl::post(&self.gateway, &format!("/-/{page}"), form, &["-H", &bearer(&self.person)])
     }
 
     /// The status of a list that is asked for with a token.
-    fn status(&self, token: &str) -> String {
-        let mut curl = Command::new("curl");
-        curl.args(["-s", "-m", "20", "-o", "/dev/null", "-w", "%{http_code}", "--cacert"])
-            .arg(self.gateway.certificate());
-        curl.args(["-H", &format!("Authorization: Bearer {token}")]);
-        let output = curl.arg(format!("{}/{MODULE}/@v/list", self.gateway.url())).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
+    fn status(&self, token: &str) -> u16 {
+        curl::ask(&self.gateway, &format!("/{MODULE}/@v/list"), &["-H", &bearer(token)]).status
     }
 
     /// Logs in by code, and approves it as the person would.
@@ -58,7 +47,7 @@ impl Scene {
         let mut login = Login::start(developer, &[&["login", "--no-browser"], arguments].concat());
         let code = login.line(|line| line.len() == 9 && line.as_bytes()[4] == b'-');
         let approved = self.post("device", &[("user_code", &code), ("decision", "approve")]);
-        assert!(approved.starts_with("HTTP/2 204"), "{approved}");
+        assert_eq!(approved.status, 204, "{}", approved.body);
         login.end()
     }
 
@@ -70,8 +59,8 @@ impl Scene {
         let form: Vec<_> = query.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let consented = self.post("oauth/authorize", &form);
-        let location =
-            consented.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_else(|| panic!("{consented}"));
+        let location = consented.head.lines().find_map(|line| line.strip_prefix("location: "));
+        let location = location.unwrap_or_else(|| panic!("{} {}", consented.head, consented.body));
         let page = Command::new("curl").args(["-s", "-m", "20", location.trim()]).output().unwrap();
         assert!(String::from_utf8(page.stdout).unwrap().contains("you are logged in"));
         login.end()
@@ -135,9 +124,10 @@ fn an_approved_device_lets_go_in_until_the_logout() {
 
     developer.modgate(&["logout"]).ok().without(token);
     assert_eq!(developer.netrc(), NETRC);
-    assert_eq!(scene.status(token), "401");
-    scene.upstream.asked();
+    assert_eq!(scene.status(token), 401);
+    let asked = scene.upstream.asked();
     developer.download().fails("401 Unauthorized");
+    assert_eq!(scene.upstream.asked(), asked, "nothing is fetched for whoever has logged out");
     assert!(developer.modgate(&["logout", &scene.gateway.url()]).ok().stderr.contains("nobody was logged in"));
 }
 
@@ -181,7 +171,7 @@ fn a_long_download_goes_on_while_the_helper_refreshes() {
     developer.set("GOMAXPROCS", "1");
     let download = Process::start(&mut developer.command("go", &["mod", "download", "-json"]));
     await_that("the first zip to be asked for", || scene.upstream.asked().iter().any(|path| path.ends_with(".zip")));
-    await_that("the first token to end", || scene.status(&first) == "401");
+    await_that("the first token to end", || scene.status(&first) == 401);
     scene.upstream.open_gate();
     let downloaded = Said::of(download.output());
     assert_eq!(downloaded.ok().stdout.matches("\"Zip\"").count(), 8, "{}", downloaded.stdout);

@@ -2,15 +2,11 @@
 
 use super::{OPEN, ZIP, ask, before, open};
 use crate::{
+    curl::admin,
     gateway::{Gateway, modgate},
     upstream::Upstream,
 };
-use std::{collections::BTreeSet, fs, process::Command};
-
-fn admin(gateway: &Gateway, path: &str) -> String {
-    let output = Command::new("curl").args(["-s", &(gateway.admin_url() + path)]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()
-}
+use std::{collections::BTreeSet, fs};
 
 #[test]
 fn nothing_is_kept_but_records_tokens_and_what_checksum_databases_said() {

@@ -1,29 +1,16 @@
-//! A gateway as curl sees it, and an issuer whose key is in a file.
+//! A gateway as curl sees it.
 
-use crate::gateway::Gateway;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jiff::Timestamp;
-use serde_json::{Value, json};
-use std::{fs, path::PathBuf, process::Command};
-use tempfile::TempDir;
+use crate::{
+    curl::{self, Answer, bearer},
+    gateway::Gateway,
+};
+use serde_json::Value;
 
 pub(super) struct Door {
     pub(super) gateway: Gateway,
 }
 
-/// What came back.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: String,
-    pub(super) head: String,
-}
-
 impl Answer {
-    pub(super) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.body))
-    }
-
     /// The word of an OAuth refusal.
     pub(super) fn error(&self) -> String {
         assert!(self.head.to_lowercase().contains("cache-control: no-store"), "{}", self.head);
@@ -35,15 +22,7 @@ impl Answer {
 impl Door {
     /// Asks with these arguments of curl.
     pub(super) fn curl(&self, path: &str, arguments: &[&str]) -> Answer {
-        let mut curl = Command::new("curl");
-        curl.args(["-s", "-i", "--http1.1", "-m", "20", "-w", "\n%{http_code}"]).args(arguments);
-        curl.arg("--cacert").arg(self.gateway.certificate());
-        let output = curl.arg(format!("{}{path}", self.gateway.url())).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let (answer, status) = text.rsplit_once('\n').unwrap();
-        let answer = answer.strip_prefix("HTTP/1.1 100 Continue\r\n\r\n").unwrap_or(answer);
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
-        Answer { status: status.parse().unwrap(), body: body.to_owned(), head: head.to_owned() }
+        curl::ask(&self.gateway, path, &[&["--http1.1"], arguments].concat())
     }
 
     pub(super) fn get(&self, path: &str, token: &str) -> Answer {
@@ -52,13 +31,7 @@ impl Door {
 
     /// Posts a form.
     pub(super) fn form(&self, path: &str, fields: &[(&str, &str)], more: &[&str]) -> Answer {
-        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut arguments = vec!["-X", "POST"];
-        for field in &fields {
-            arguments.extend(["--data-urlencode", field]);
-        }
-        arguments.extend(more);
-        self.curl(path, &arguments)
+        curl::post(&self.gateway, path, fields, &[&["--http1.1"], more].concat())
     }
 
     pub(super) fn token(&self, fields: &[(&str, &str)]) -> Answer {
@@ -102,53 +75,5 @@ impl Door {
     /// The records of an act.
     pub(super) fn acts(&self, name: &str) -> Vec<Value> {
         self.gateway.records().into_iter().filter(|record| record["act"] == name).collect()
-    }
-}
-
-pub(super) fn bearer(token: &str) -> String {
-    format!("Authorization: Bearer {token}")
-}
-
-/// An issuer whose public key is in a file.
-pub(super) struct Issuer {
-    directory: TempDir,
-    pair: Ed25519KeyPair,
-}
-
-impl Issuer {
-    pub(super) fn new() -> Self {
-        let issuer = Self { directory: TempDir::new().unwrap(), pair: Ed25519KeyPair::generate().unwrap() };
-        let x = URL_SAFE_NO_PAD.encode(issuer.pair.public_key().as_ref());
-        let keys = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": "1", "x": x}]});
-        fs::write(issuer.file(), keys.to_string()).unwrap();
-        issuer
-    }
-
-    fn file(&self) -> PathBuf {
-        self.directory.path().join("keys.json")
-    }
-
-    pub(super) fn config(&self) -> String {
-        format!(
-            "[[issuer]]\nname = \"corp\"\nissuer = \"https://corp.example\"\naudience = [\"modgate\"]\n\
-             algorithms = [\"EdDSA\"]\nkeys = {:?}\n",
-            self.file()
-        )
-    }
-
-    /// A JWT of somebody, good for an hour.
-    pub(super) fn jwt(&self, subject: &str) -> String {
-        self.jwt_until(subject, 3600)
-    }
-
-    pub(super) fn jwt_until(&self, subject: &str, seconds: i64) -> String {
-        let now = Timestamp::now().as_second();
-        let claims = json!({
-            "iss": "https://corp.example", "aud": ["modgate"], "sub": subject, "groups": ["platform"],
-            "exp": now + seconds, "nbf": now - 4000, "iat": now - 4000,
-        });
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(&json!({"alg": "EdDSA", "typ": "JWT", "kid": "1"})), part(&claims));
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(self.pair.sign(signed.as_bytes()).as_ref()))
     }
 }

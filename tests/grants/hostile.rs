@@ -75,6 +75,6 @@ fn whoever_fails_too_often_is_stopped_and_what_is_good_is_not() {
     assert_eq!(door.get(super::LIB, text(&login, "access_token")).status, 200);
     // What can be guessed is not looked up at all.
     let guess = [("user_code", "BBBB-BBBB"), ("decision", "approve")];
-    let alice = super::door::bearer(&jwt);
+    let alice = crate::curl::bearer(&jwt);
     assert_eq!(door.form("/-/device", &guess, &["-H", &alice]).status, 429);
 }

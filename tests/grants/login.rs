@@ -1,11 +1,10 @@
 //! Logins: by device and by browser, and what becomes of their tokens.
 
-use super::{
-    LIB, door,
-    door::{Door, bearer},
-    open, text,
+use super::{LIB, door::Door, open, text};
+use crate::{
+    curl::{Answer, bearer},
+    go_client::GoClient,
 };
-use crate::go_client::GoClient;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -46,7 +45,7 @@ fn a_device_gets_tokens_once_a_person_has_approved() {
     let (access, refresh) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
     let who = door.get("/-/api/v1/whoami", access).json();
     assert_eq!((text(&who, "subject"), text(&who, "method")), ("user:corp/alice", "token"));
-    assert_eq!(who["groups"][0], "group:corp/platform");
+    assert_eq!(who["groups"][0], "group:corp/eng/platform");
     assert!(text(&who, "expires").ends_with('Z'));
     GoClient::of(&door.gateway, Some(access)).ok(&["get", "example.test/lib@v1.0.0"]);
 
@@ -78,7 +77,7 @@ fn a_denied_login_gives_nothing() {
 }
 
 /// Consents, and returns where the browser is sent.
-fn consent(door: &Door, jwt: &str, changes: &[(&str, &str)]) -> door::Answer {
+fn consent(door: &Door, jwt: &str, changes: &[(&str, &str)]) -> Answer {
     let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()));
     let mut fields = vec![
         ("response_type", "code"),
@@ -103,7 +102,7 @@ fn code(door: &Door, jwt: &str) -> String {
     rest.strip_suffix("&state=a+b%26c").unwrap_or_else(|| panic!("{location}")).to_owned()
 }
 
-fn redeem(door: &Door, code: &str, verifier: &str, redirect: &str) -> door::Answer {
+fn redeem(door: &Door, code: &str, verifier: &str, redirect: &str) -> Answer {
     door.token(&[
         ("grant_type", "authorization_code"),
         ("client_id", "modgate-cli"),
