@@ -58,7 +58,7 @@ fn a_primary_that_is_killed_under_load_is_not_noticed() {
     assert_eq!((primary.binds("uid="), replica.binds("uid=")), (1, 0), "the first is asked first");
     let (ldap, ldaps) = primary.ports();
     let slowest = under_load(&gateway, || primary.kill());
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(2), "the requirement is two seconds: the slowest login took {slowest:?}");
     assert!(replica.binds("uid=") > 20);
     let records = answered(&gateway);
     assert!(records.iter().all(|record| record["status"] == 200), "no 401 and no 503");
@@ -77,8 +77,9 @@ fn a_primary_that_hangs_under_load_is_given_up_within_two_seconds() {
     let config = office.config(&[primary.ldap(), replica.ldap()]) + FORGETFUL + "timeout = \"1s\"\n";
     let gateway = open(&upstream, &config).start();
     let slowest = under_load(&gateway, || primary.signal("STOP"));
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
-    assert!(slowest > Duration::from_millis(900), "it was hanging: {slowest:?}");
+    assert!(slowest < Duration::from_secs(2), "the requirement is two seconds: the slowest login took {slowest:?}");
+    // It was hanging, not gone.
+    gateway.await_log("timeout");
     assert!(replica.binds("uid=") > 20);
     primary.signal("CONT");
 }
