@@ -1,26 +1,21 @@
 //! A running checksum database: `golang.org/x/mod/sumdb` in a program of the tests' own (tests/sumdb), which appends what
 //! it is given and lies on demand.
 
+use crate::{go_program, process::Process};
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::PathBuf,
+    process::Command,
     sync::LazyLock,
 };
 
 /// The program, built once.
-pub(crate) static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sumdb");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sumdb");
-    let built = Command::new("go").args(["build", "-o"]).arg(&program).arg(".").current_dir(source).status();
-    assert!(built.expect("`go` runs").success(), "tests/sumdb does not build");
-    program
-});
+pub(crate) static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| go_program::built("sumdb"));
 
-/// A running database. Ends when it is dropped, for then its standard input does.
+/// A running database. Ends when it is dropped.
 pub(crate) struct ChecksumDatabase {
-    process: Child,
+    _process: Process,
     key: String,
     url: String,
 }
@@ -28,12 +23,9 @@ pub(crate) struct ChecksumDatabase {
 impl ChecksumDatabase {
     /// Starts an empty one.
     pub(crate) fn start() -> Self {
-        let (stdin, stdout) = (Stdio::piped(), Stdio::piped());
-        let mut process = Command::new(&*PROGRAM).arg("serve").stdin(stdin).stdout(stdout).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let (key, url) = line.trim().split_once(' ').unwrap();
-        Self { key: key.to_owned(), url: url.to_owned(), process }
+        let (process, line) = go_program::serving(Command::new(&*PROGRAM).arg("serve"));
+        let (key, url) = line.split_once(' ').unwrap();
+        Self { key: key.to_owned(), url: url.to_owned(), _process: process }
     }
 
     /// Its verifier key.
@@ -63,13 +55,6 @@ impl ChecksumDatabase {
     /// The paths that it was asked for so far.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.steer("/asked").lines().map(str::to_owned).collect()
-    }
-}
-
-impl Drop for ChecksumDatabase {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        self.process.wait().unwrap();
     }
 }
 

@@ -29,10 +29,7 @@ const LIST: &str = "/example.test/lib/@v/list";
 const FORGETFUL: &str = "remember = \"0s\"\nremember_down = \"0s\"\n";
 
 fn upstream() -> Upstream {
-    let upstream = Upstream::start();
-    upstream.module("example.test/lib", "v1.0.0");
-    upstream.module("example.test/other", "v1.0.0");
-    upstream
+    Upstream::of(&["example.test/lib", "example.test/other"])
 }
 
 /// A gateway in clear on loopback, for everybody in the directory.

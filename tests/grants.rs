@@ -22,9 +22,7 @@ const LIB: &str = "/example.test/lib/@v/list";
 
 /// A gateway that believes an issuer, with two modules behind it.
 fn open(more: &str) -> (Door, Issuer, Upstream) {
-    let upstream = Upstream::start();
-    upstream.module("example.test/lib", "v1.0.0");
-    upstream.module("example.test/other", "v1.0.0");
+    let upstream = Upstream::of(&["example.test/lib", "example.test/other"]);
     let issuer = Issuer::new();
     let gateway = Gateway::tls().policy(POLICY).upstream(&upstream.url()).config(&issuer.config()).config(more).start();
     (Door { gateway }, issuer, upstream)

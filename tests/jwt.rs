@@ -20,10 +20,7 @@ const REFUSED: &str =
 const LIST: &str = "/example.test/lib/@v/list";
 
 fn upstream() -> Upstream {
-    let upstream = Upstream::start();
-    upstream.module("example.test/lib", "v1.0.0");
-    upstream.module("example.test/other", "v1.0.0");
-    upstream
+    Upstream::of(&["example.test/lib", "example.test/other"])
 }
 
 /// Status and body of a request with these arguments of curl for its credential.

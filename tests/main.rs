@@ -15,7 +15,7 @@
 //!
 //! * `hostile_jwt`: forged tokens; `issuer_keys`: a real issuer whose keys change and which goes down.
 //!
-//! What tests share: `process`, `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind`, `issuer`,
+//! What tests share: `process`, `go_program`, `gateway`, `go_client`, `curl`, `upstream`, `checksum_database`, `store_behind`, `issuer`,
 //! `jwt_issuer`, `directory_server`, `browser` (running processes), `web_client`, `oracle_process`, `zip_forge`, `dice`.
 
 #![expect(
@@ -50,6 +50,7 @@ mod gateway_crash;
 mod gateway_drain;
 mod gateway_policy;
 mod go_client;
+mod go_program;
 mod go_scripts;
 mod grants;
 mod hostile;

@@ -1,10 +1,11 @@
 //! The oracle program (tests/oracle): `golang.org/x/mod`, asked over a pipe.
 
+use crate::{go_program, process::Process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 /// What the oracle says to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +29,7 @@ impl Answer {
 
 /// Asks all requests in one process, and answers in their order.
 pub(crate) fn ask(requests: &[Value]) -> Vec<Answer> {
-    let mut child =
-        Command::new(binary()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the oracle starts");
+    let mut child = Process::start(Command::new(&*PROGRAM).stdin(Stdio::piped()).stdout(Stdio::piped()));
     let mut stdin = child.stdin.take().expect("piped");
     let stdout = BufReader::new(child.stdout.take().expect("piped"));
     let answers: Vec<Answer> = std::thread::scope(|scope| {
@@ -59,24 +59,10 @@ fn answer(line: &str) -> Answer {
 
 /// One of the tables that the oracle prints.
 pub(crate) fn print(table: &str) -> String {
-    let output = Command::new(binary()).arg(table).output().expect("the oracle starts");
+    let output = Command::new(&*PROGRAM).arg(table).output().expect("the oracle starts");
     assert!(output.status.success(), "the oracle does not print `{table}`");
     String::from_utf8(output.stdout).expect("the oracle prints text")
 }
 
-/// The program, built when first needed.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle");
-        let built = Command::new("go")
-            .args(["build", "-mod=readonly", "-o"])
-            .arg(&path)
-            .arg(".")
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle"))
-            .status()
-            .expect("go is needed to build tests/oracle: install it from https://go.dev/dl");
-        assert!(built.success(), "tests/oracle does not build");
-        path
-    })
-}
+/// The program, built once.
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| go_program::built("oracle"));

@@ -70,6 +70,13 @@ impl Upstream {
         upstream
     }
 
+    /// One with version v1.0.0 of these modules.
+    pub(crate) fn of(modules: &[&str]) -> Self {
+        let upstream = Self::start();
+        modules.iter().for_each(|module| upstream.module(module, "v1.0.0"));
+        upstream
+    }
+
     /// Its base URL.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

@@ -8,12 +8,15 @@
 //! which are asked for most; ninety days; two records in a hundred are denials. Two records a request.
 #![expect(clippy::print_stdout, reason = "a measuring program prints its measurements")]
 
+mod numbers;
+
 use jiff::{SignedDuration, Timestamp};
 use modgate::audit::{
     Cache, Decision, Filter, Finding, Journal, Kind, Order, Record, RuleRef, Settings, Summary, Target,
     index::{Index, Lookup, Step, rebuild},
     scan, search,
 };
+use numbers::Numbers;
 use std::{error::Error, ops::ControlFlow, path::Path, time::Instant};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -21,17 +24,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 const START: i64 = 1_780_000_000;
 const DAYS: i64 = 90;
 
-/// Numbers that look random and are the same every time.
-struct Numbers(u64);
-
 impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-
     /// Small numbers more often.
     fn popular(&mut self, limit: u64) -> u64 {
         let bound = self.below(limit) + 1;

@@ -8,27 +8,18 @@
 //! thousand people hold up to five roles. With `casbin`, casbin answers a few of the same questions.
 #![expect(clippy::print_stdout, reason = "a measuring program prints its measurements")]
 
+mod numbers;
+
 use auth::{Method, Principal};
 use modgate::{
     goproxy::{Asked, Target},
     module::{ModulePath, Version},
     policy::{Oracle, Policy, Request, SHIPPED_MODEL, Source},
 };
+use numbers::Numbers;
 use std::{error::Error, fmt::Write, hint::black_box, sync::Arc, time::Instant};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
-
-/// Numbers that look random and are the same every time.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
 
 fn rows(rules: u64, numbers: &mut Numbers) -> Outcome<String> {
     let mut text = String::from("p2, corp.example/*, private, -\n");

@@ -123,15 +123,19 @@ const VERSION_PIECES: &[&str] = &[
     "/",
 ];
 
+fn version_texts(seed: u64) -> Vec<String> {
+    let beginnings = ["v1.2.3", "v1.2.3-", "v0.0.0-2020010100000", "v1.0.0-0.20200101000000-"];
+    texts(VERSIONS, &beginnings, VERSION_PIECES, 3, seed)
+}
+
+/// Those of the texts that are versions.
+fn some_versions(seed: u64) -> Vec<Version> {
+    version_texts(seed).iter().filter_map(|text| Version::parse(text).ok()).collect()
+}
+
 #[test]
 fn versions() {
-    let texts = texts(
-        VERSIONS,
-        &["v1.2.3", "v1.2.3-", "v0.0.0-2020010100000", "v1.0.0-0.20200101000000-"],
-        VERSION_PIECES,
-        3,
-        11,
-    );
+    let texts = version_texts(11);
     let parsed: Vec<Option<Version>> = texts.iter().map(|text| Version::parse(text).ok()).collect();
     let answers = |op| ask_each(op, &texts);
     let (mut accepted, mut pseudo) = (0, 0);
@@ -164,16 +168,7 @@ fn versions() {
 
 #[test]
 fn order_of_versions() {
-    let versions: Vec<Version> = texts(
-        VERSIONS,
-        &["v1.2.3", "v1.2.3-", "v0.0.0-2020010100000", "v1.0.0-0.20200101000000-"],
-        VERSION_PIECES,
-        3,
-        12,
-    )
-    .iter()
-    .filter_map(|text| Version::parse(text).ok())
-    .collect();
+    let versions = some_versions(12);
     let mut dice = Dice::new(13);
     let pairs: Vec<_> = (0..GENERATED)
         .map(|_| (&versions[dice.below(versions.len())], &versions[dice.below(versions.len())]))
@@ -189,13 +184,7 @@ fn order_of_versions() {
 
 #[test]
 fn queries() {
-    let texts = texts(
-        VERSIONS,
-        &["v1.2.3", "v1.2.3-", "v0.0.0-2020010100000", "v1.0.0-0.20200101000000-"],
-        VERSION_PIECES,
-        3,
-        14,
-    );
+    let texts = version_texts(14);
     let mut accepted = 0;
     for (text, answer) in texts.iter().zip(ask_each("unescapeversion", &texts)) {
         let ours = Query::unescape(text);
@@ -215,16 +204,7 @@ fn versions_of_paths() {
         .iter()
         .filter_map(|text| ModulePath::parse(text).ok())
         .collect();
-    let versions: Vec<Version> = texts(
-        VERSIONS,
-        &["v1.2.3", "v1.2.3-", "v0.0.0-2020010100000", "v1.0.0-0.20200101000000-"],
-        VERSION_PIECES,
-        3,
-        16,
-    )
-    .iter()
-    .filter_map(|text| Version::parse(text).ok())
-    .collect();
+    let versions = some_versions(16);
     let mut dice = Dice::new(17);
     let pairs: Vec<_> =
         (0..GENERATED).map(|_| (&paths[dice.below(paths.len())], &versions[dice.below(versions.len())])).collect();
