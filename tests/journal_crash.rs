@@ -5,7 +5,7 @@
 
 #![cfg(test)]
 
-use crate::process::Process;
+use crate::{dice::Dice, process::Process};
 use jiff::Timestamp;
 use modgate::audit::{Act, AuditError, Filter, Finding, Journal, Kind, Order, Record, Repair, Settings, scan};
 use std::{
@@ -25,20 +25,21 @@ const ROUND: &str = "MODGATE_TEST_JOURNAL_ROUND";
 const SETTINGS: Settings = Settings { segment_size: 1 << 20, sync_within: std::time::Duration::from_millis(20) };
 
 /// Long enough to span pages: the kernel ends a killed process's write between two pages.
-const LONGEST_DETAIL: u64 = 100_000;
+const LONGEST_DETAIL: usize = 100_000;
 
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
     let generations = if std::env::var_os("MODGATE_SOAK").is_some() { 40 } else { 4 };
-    let mut random = Random(u64::from(std::process::id()));
-    println!("seed {}", random.0);
+    let seed = u64::from(std::process::id());
+    let mut dice = Dice::new(seed);
+    println!("seed {seed}");
     let (mut records, mut tails) = (0, 0);
     for _ in 0..generations {
         // A journal that is killed, mended and gone on with.
         let dir = tempfile::tempdir().unwrap();
         let mut acknowledged = Vec::new();
         for round in 0..5 {
-            acknowledged.extend(write_until_killed(dir.path(), round, random.below(400), random.below(500_000)));
+            acknowledged.extend(write_until_killed(dir.path(), round, dice.below(400), dice.below(500_000)));
             let (journal, repairs) = Journal::open(dir.path(), SETTINGS, Timestamp::UNIX_EPOCH).unwrap();
             drop(journal);
             for repair in &repairs {
@@ -54,11 +55,11 @@ fn what_was_acknowledged_survives_kill_9() {
 }
 
 /// Starts a writer, kills it some nanoseconds after so many acknowledgements, and returns what it acknowledged.
-fn write_until_killed(dir: &Path, round: u64, after: u64, spins: u64) -> Vec<String> {
+fn write_until_killed(dir: &Path, round: u64, after: usize, spins: usize) -> Vec<String> {
     let (mut child, output) = start(Command::new(std::env::current_exe().unwrap()), "write", dir, round);
     let mut acknowledged = Vec::new();
     let mut said = said(output);
-    acknowledged.extend(said.by_ref().take(usize::try_from(after).unwrap() + 1));
+    acknowledged.extend(said.by_ref().take(after + 1));
     // Not a wait for anything: it only moves the kill to any point of the writer's loop.
     for spin in 0..spins {
         std::hint::black_box(spin);
@@ -122,11 +123,11 @@ fn write_for_ever(journal: &Journal, round: &str) {
     std::thread::scope(|scope| {
         for thread in 0..4_u64 {
             scope.spawn(move || {
-                let mut random = Random(thread + 1);
+                let mut dice = Dice::new(thread);
                 for n in 0_u64.. {
                     let request = format!("{round}-{thread}-{n}");
-                    let length = if n.is_multiple_of(16) { random.below(LONGEST_DETAIL) } else { random.below(500) };
-                    append(journal, &request, usize::try_from(length).unwrap()).unwrap();
+                    let length = if n.is_multiple_of(16) { dice.below(LONGEST_DETAIL) } else { dice.below(500) };
+                    append(journal, &request, length).unwrap();
                     say(&request);
                 }
             });
@@ -211,15 +212,4 @@ fn said(output: ChildStdout) -> impl Iterator<Item = String> {
     let lines = BufReader::new(output).split(b'\n').map_while(Result::ok);
     let lines = lines.filter_map(|line| String::from_utf8(line).ok());
     lines.filter_map(|line| line.strip_prefix("> ").map(str::to_owned))
-}
-
-/// A small generator, so that a run can be told from its seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed ^ (mixed >> 27)) % limit
-    }
 }

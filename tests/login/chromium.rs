@@ -1,13 +1,35 @@
 //! The same in a real browser, which holds us to our cookies and to the content policy of our pages.
 
 use super::Scene;
-use crate::{browser::Browser, web_client::WebClient};
+use crate::{
+    browser::Browser,
+    web_client::{Answer, WebClient},
+};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 
 /// What a page that was looked at says.
 fn says(page: &Value, text: &str) {
     assert!(page["text"].as_str().unwrap_or_default().contains(text), "{text}\n{page:#}");
+}
+
+/// Logs in at the issuer; the page that comes then.
+fn log_in(browser: &mut Browser, account: &str) -> Value {
+    browser.clicks("Log in with Corp & Co");
+    browser.does(&json!({"type": ["input[name=login]", account]}));
+    browser.does(&json!({"type": ["input[name=password]", "any"]}));
+    browser.clicks("Sign-in");
+    browser.clicks("Continue")
+}
+
+/// What a terminal is answered that asks for the tokens of the login that it has begun.
+fn poll(scene: &Scene, terminal: &mut WebClient, begun: &Value) -> Answer {
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+        ("client_id", "modgate-cli"),
+        ("device_code", begun["device_code"].as_str().unwrap()),
+    ];
+    terminal.post(&scene.url("/-/oauth/token"), &form)
 }
 
 #[test]
@@ -22,11 +44,7 @@ fn in_a_real_browser_alice_logs_in_approves_a_terminal_takes_it_back_and_logs_ou
     // Straight to the code: first to the login, and back to it.
     let page = browser.opens(&text("verification_uri_complete"));
     says(&page, "Log in");
-    browser.clicks("Log in with Corp & Co");
-    browser.does(&json!({"type": ["input[name=login]", "alice"]}));
-    browser.does(&json!({"type": ["input[name=password]", "any"]}));
-    browser.clicks("Sign-in");
-    let page = browser.clicks("Continue");
+    let page = log_in(&mut browser, "alice");
     assert_eq!(page["url"], text("verification_uri_complete"), "{page:#}");
     for said in ["Log in a terminal?", "user:corp/alice", &text("user_code"), "read", "127.0.0.1"] {
         says(&page, said);
@@ -34,17 +52,9 @@ fn in_a_real_browser_alice_logs_in_approves_a_terminal_takes_it_back_and_logs_ou
     assert_eq!(page["complaints"], json!([]), "nothing was refused by the content policy");
     says(&browser.clicks("Approve"), "Approved");
 
-    let poll = |terminal: &mut WebClient| {
-        let form = [
-            ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
-            ("client_id", "modgate-cli"),
-            ("device_code", begun["device_code"].as_str().unwrap()),
-        ];
-        let answer = terminal.post(&scene.url("/-/oauth/token"), &form);
-        (answer.status, serde_json::from_str::<Value>(&answer.body).unwrap())
-    };
-    let (status, tokens) = poll(&mut terminal);
-    assert_eq!(status, 200, "{tokens}");
+    let answer = poll(&scene, &mut terminal, &begun);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let tokens: Value = serde_json::from_str(&answer.body).unwrap();
     let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
     let mut who = || {
         let headers = [("authorization", bearer.as_str())];
@@ -87,22 +97,13 @@ fn in_a_real_browser_a_denied_terminal_gets_nothing_and_a_program_is_called_back
     let begun = terminal.post(&scene.url("/-/oauth/device_authorization"), &[("client_id", "modgate-cli")]);
     let begun: Value = serde_json::from_str(&begun.body).unwrap();
     browser.opens(&scene.url("/-/device"));
-    browser.clicks("Log in with Corp & Co");
-    browser.does(&json!({"type": ["input[name=login]", "mallory"]}));
-    browser.does(&json!({"type": ["input[name=password]", "any"]}));
-    browser.clicks("Sign-in");
-    browser.clicks("Continue");
+    log_in(&mut browser, "mallory");
     browser.does(&json!({"fill": ["The code that your terminal shows", "BCDF-GHJK"]}));
     says(&browser.clicks("Go on"), "No login waits with this code");
     browser.does(&json!({"fill": ["The code that your terminal shows", begun["user_code"]]}));
     says(&browser.clicks("Go on"), "everything that you may");
     says(&browser.clicks("Deny"), "Whoever asked gets nothing");
-    let form = [
-        ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
-        ("client_id", "modgate-cli"),
-        ("device_code", begun["device_code"].as_str().unwrap()),
-    ];
-    let answer = terminal.post(&scene.url("/-/oauth/token"), &form);
+    let answer = poll(&scene, &mut terminal, &begun);
     assert!(answer.status == 400 && answer.body.contains("access_denied"), "{}", answer.body);
     assert_eq!(scene.acts("device.denied")[0]["subject"], "user:corp/mallory");
 
