@@ -19,6 +19,7 @@ use std::{
     net::TcpStream,
     path::Path,
     sync::OnceLock,
+    time::Duration,
 };
 
 const OUTSIDE: &str =
@@ -60,9 +61,11 @@ fn issuers(directory: &Path) -> String {
     tables.concat()
 }
 
-/// Status and body of a request with this `Authorization`.
-fn ask(gateway: &Gateway, path: &str, authorization: &str) -> (u16, String) {
+/// Status and body of a request with this `Authorization`, by a bare connection: nothing is started for it, and anything may be
+/// sent.
+pub(crate) fn ask(gateway: &Gateway, path: &str, authorization: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", gateway.port())).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let head = format!(
         "GET {path} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\nAuthorization: {authorization}\r\n\r\n",
         gateway.port()
@@ -70,7 +73,7 @@ fn ask(gateway: &Gateway, path: &str, authorization: &str) -> (u16, String) {
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 

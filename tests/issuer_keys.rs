@@ -5,6 +5,7 @@ use crate::{
     curl::admin,
     gateway::{Gateway, await_port, await_that, free_port},
     go_client::GoClient,
+    hostile_jwt,
     issuer::{Issuer, install},
     process::Process,
     upstream::Upstream,
@@ -12,8 +13,6 @@ use crate::{
 use serde_json::{Value, json};
 use std::{
     fs,
-    io::{Read, Write},
-    net::TcpStream,
     process::{Command, Stdio},
     sync::{
         Mutex,
@@ -40,19 +39,9 @@ fn upstream() -> Upstream {
     upstream
 }
 
-/// Status and whole answer of a request with a JWT as Bearer.
+/// Status and body of a request with a JWT as Bearer.
 fn ask(gateway: &Gateway, token: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(("127.0.0.1", gateway.port())).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let head = format!(
-        "GET {LIST} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n",
-        gateway.port()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    (status.unwrap_or_else(|| panic!("no answer: {answer:?}")), answer)
+    hostile_jwt::ask(gateway, LIST, &format!("Bearer {token}"))
 }
 
 fn acts(gateway: &Gateway, name: &str) -> Vec<String> {
