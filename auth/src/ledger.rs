@@ -29,7 +29,7 @@ use rusqlite::{Connection, ToSql, TransactionBehavior, params};
 
 pub use self::error::{IssueError, LedgerError};
 use self::file::{Blank, FileIdentity};
-pub use self::rotation::{Lifetimes, Rotated, RotationError};
+pub use self::rotation::{Lifetimes, REFRESH_GRACE, Rotated, RotationError};
 use crate::family::Family;
 use crate::issued::{Grant, Issued, Kind, Validity};
 use crate::name::Name;

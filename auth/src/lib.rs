@@ -67,7 +67,7 @@ pub use jwt::{
     Reason, Refusal, Reread, SubjectTemplate, SubjectTemplateError, TextPattern, TextPatternError, TrustRule,
     UnknownAlgorithm, Unproved,
 };
-pub use ledger::{IssueError, Ledger, LedgerError, Lifetimes, Rotated, RotationError};
+pub use ledger::{IssueError, Ledger, LedgerError, Lifetimes, REFRESH_GRACE, Rotated, RotationError};
 pub use login::{Callback, ClientSecret, Fault, LOGIN_BYTES, LoggedIn, LoginError, LoginSettings, Logins};
 pub use memory::MEMORY_KEY_BYTES;
 pub use name::{Line, Name, NameError};

@@ -25,6 +25,8 @@ pub(super) struct Answers {
     asked: Vec<String>,
     /// How many refresh tokens were given.
     given: u32,
+    /// What is taken once more because the answer was lost.
+    graced: Option<String>,
     ended: bool,
     failing: bool,
     /// How often the person is still waited for.
@@ -33,6 +35,10 @@ pub(super) struct Answers {
     pub(super) denial: Option<&'static str>,
     /// What was told to be revoked.
     pub(super) revoked: Vec<String>,
+    /// How many answers to refreshes are still to be lost: the token is spent, and the connection closed.
+    pub(super) lost: u32,
+    /// Refreshes are never answered.
+    pub(super) silent: bool,
     /// The PKCE challenge to be met.
     pub(super) challenge: Option<String>,
 }
@@ -102,6 +108,10 @@ async fn device(State(state): Shared, headers: HeaderMap) -> Response {
 }
 
 async fn token(State(state): Shared, Form(form): Form<HashMap<String, String>>) -> Response {
+    if state.lock().silent {
+        state.lock().asked.push("refresh_token".into());
+        return std::future::pending().await;
+    }
     let mut state = state.lock();
     let grant = form["grant_type"].rsplit(':').next().unwrap().to_owned();
     state.asked.push(grant.clone());
@@ -110,6 +120,8 @@ async fn token(State(state): Shared, Form(form): Form<HashMap<String, String>>) 
     }
     let current = format!("mg_refresh{}", state.given);
     match grant.as_str() {
+        // The one before is good once more, as within the grace.
+        "refresh_token" if state.graced.take().is_some_and(|graced| graced == form["refresh_token"]) => {}
         "refresh_token" if state.ended || form["refresh_token"] != current => return denied("invalid_grant"),
         "device_code" if state.pending > 0 => {
             state.pending -= 1;
@@ -126,6 +138,12 @@ async fn token(State(state): Shared, Form(form): Form<HashMap<String, String>>) 
         _ => {}
     }
     state.given += 1;
+    if grant == "refresh_token" && state.lost > 0 {
+        state.lost -= 1;
+        state.graced = Some(current);
+        // Nothing else closes the connection without an answer.
+        panic!("the answer is lost");
+    }
     let number = state.given;
     Json(json!({
         "access_token": format!("mg_access{number}"), "token_type": "Bearer", "expires_in": 600,

@@ -27,6 +27,8 @@ const LARGEST: usize = 1 << 20;
 pub(super) struct GatewayClient {
     base: GatewayUrl,
     http: Client,
+    /// How long one answer may take, from the connection to its last byte.
+    patience: Duration,
 }
 
 /// An answer, whatever its status.
@@ -74,6 +76,14 @@ pub(super) enum GatewayError {
     Url(#[from] GatewayUrlError),
 }
 
+impl GatewayError {
+    /// Whether the gateway may have done what it was asked although its answer is missing: nothing came back, or a proxy
+    /// answered in its stead.
+    pub(super) fn may_have_been_heard(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Refused { status: 502 | 504, .. })
+    }
+}
+
 impl From<GatewayError> for Failure {
     fn from(error: GatewayError) -> Self {
         let hint = match &error {
@@ -106,14 +116,18 @@ impl GatewayClient {
             .redirect(Policy::none())
             .referer(false)
             .connect_timeout(CONNECT)
-            .timeout(WHOLE)
             .tls_certs_merge(extra);
         if base.is_loopback() {
             // As the go command, which asks no proxy for this machine.
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| GatewayError::Tls(with_causes(&error)))?;
-        Ok(Self { base, http })
+        Ok(Self { base, http, patience: WHOLE })
+    }
+
+    /// One that waits at most this long for an answer.
+    pub(super) fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Whose client it is.
@@ -178,7 +192,7 @@ impl GatewayClient {
     }
 
     async fn send(&self, request: RequestBuilder, credential: Option<&Secret>) -> Result<Answer, GatewayError> {
-        let mut request = request;
+        let mut request = request.timeout(self.patience);
         if let Some(credential) = credential {
             let value = HeaderValue::from_str(credential.expose());
             let mut value =

@@ -11,6 +11,10 @@ const TOKEN: &str = "oauth/token";
 /// How long a token is taken to be good of which nothing is said, in seconds.
 const UNSAID: u64 = 300;
 
+/// How long the answer to a refresh is waited for: twice this is within the grace of the gateway, which counts in whole
+/// seconds.
+pub(super) const REFRESH_PATIENCE: Duration = Duration::from_secs(4);
+
 /// What a grant gave.
 pub(super) struct Granted {
     /// The short-lived token.
@@ -123,9 +127,16 @@ pub(super) async fn redeem(
 }
 
 /// Turns a refresh token into new ones; the old one is worth nothing afterwards.
+///
+/// Where no answer came it may have been spent all the same, and the gateway takes it once more for a short while only
+/// ([`auth::REFRESH_GRACE`]); after that it looks stolen and ends the login. So it is asked again at once, here, and the
+/// client has to wait for no answer longer than [`REFRESH_PATIENCE`].
 pub(super) async fn refresh(gateway: &GatewayClient, refresh: &Secret) -> Result<Granted, GrantError> {
     let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose()), ("client_id", CLIENT_ID)];
-    token(gateway, &form).await
+    match token(gateway, &form).await {
+        Err(GrantError::Gateway(error)) if error.may_have_been_heard() => token(gateway, &form).await,
+        answered => answered,
+    }
 }
 
 /// Takes a token back (RFC 7009); one that is gone already is no error.

@@ -16,6 +16,7 @@
 use super::first_run::{FirstRunError, private_directory};
 use super::gateway_url::GatewayUrl;
 use super::netrc::replace;
+use super::oauth::Granted;
 use crate::config::Secret;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -174,8 +175,15 @@ impl Locked<'_> {
 }
 
 impl Held {
-    /// Whether the short-lived token is still good for a request that takes a while: to four fifths of its life, and to a
-    /// minute before its end at the latest.
+    /// What a grant gave just now.
+    pub(super) fn of(granted: Granted, now: Timestamp) -> Self {
+        let lifetime = SignedDuration::try_from(granted.lifetime).unwrap_or(SignedDuration::ZERO);
+        let expires = now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
+        Self { access: granted.access, obtained: now, expires, refresh: granted.refresh }
+    }
+
+    /// Whether the short-lived token is still good for a request that takes a while: until a fifth of its life is left, or
+    /// a minute where that is less.
     pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
         let life = self.expires.duration_since(self.obtained);
         let margin = (life / 5).min(SignedDuration::from_mins(1));

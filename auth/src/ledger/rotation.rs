@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! R0 ──► A1 R1 ──► A2 R2 ──► …          one family
-//! R0 again, within GRACE of its use:    A1 R1 are taken back, A1' R1' are given; the answer was lost
-//! R0 again, later, or after R1's use:   the whole family is revoked; somebody has a copy
+//! R0 again, within REFRESH_GRACE of its use: A1 R1 are taken back, A1' R1' are given; the answer was lost
+//! R0 again, later, or after R1's use:    the whole family is revoked; somebody has a copy
 //! ```
 //!
 //! INVARIANT: of one login at most one refresh token is good at any time. So a thief and an owner cannot both go on: whoever
@@ -17,8 +17,9 @@ use crate::family::Family;
 use crate::issued::{Grant, Issued, Purpose, Standing};
 use crate::token::{RANDOM_BYTES, Token, TokenId, TokenText};
 
-/// How long after its use a refresh token may come again because the answer was lost.
-const GRACE: SignedDuration = SignedDuration::from_secs(10);
+/// How long after its use a refresh token may come again because the answer was lost. Who refreshes has to give up
+/// and ask again well within it.
+pub const REFRESH_GRACE: SignedDuration = SignedDuration::from_secs(10);
 
 /// The condition for all tokens of a family (`?2`) and all that was made with their help.
 pub(super) const STOLEN: &str = "id IN (
@@ -146,7 +147,7 @@ fn again(
     let next: Vec<_> = left.iter().filter(|next| issued.spent.is_some_and(|spent| next.0.created >= spent)).collect();
     let has_refresh = next.iter().any(|(next, _)| next.purpose == Purpose::Refresh);
     match issued.spent {
-        Some(spent) if has_refresh && now.duration_since(spent) < GRACE => {
+        Some(spent) if has_refresh && now.duration_since(spent) < REFRESH_GRACE => {
             // Only the answer to this very token can be of this moment and still hold a refresh token: had that been
             // used, its successor would be here instead, with the used one revoked beside it.
             let used: bool = transaction

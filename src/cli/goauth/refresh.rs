@@ -2,9 +2,10 @@
 //!
 //! However many go commands run at the same time, one refreshes: the others wait for the lock and find its token in the wallet.
 
+use crate::cli::gateway_choice::block_on;
 use crate::cli::gateway_client::GatewayClient;
 use crate::cli::gateway_url::GatewayUrl;
-use crate::cli::oauth;
+use crate::cli::oauth::{self, GrantError, Granted, REFRESH_PATIENCE};
 use crate::cli::terminal::Failure;
 use crate::cli::wallet::{Held, Locked, Wallet};
 use crate::config::Secret;
@@ -70,25 +71,10 @@ fn refreshed(
     now: Timestamp,
 ) -> Result<Secret, Failure> {
     let Some(refresh) = held.refresh else { return Err(ended(base)) };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answered = runtime.block_on(async {
-        let gateway = GatewayClient::new(base.clone(), roots)?;
-        let asked = oauth::refresh(&gateway, &refresh);
-        tokio::pin!(asked);
-        loop {
-            tokio::select! {
-                answered = &mut asked => return answered,
-                // Ctrl-C ends the go command and us with it; but the gateway may have given a new refresh token already.
-                pressed = tokio::signal::ctrl_c() => if pressed.is_err() { return asked.await },
-            }
-        }
-    });
-    match answered {
+    match block_on(async { Ok(asked(base, roots, &refresh).await) })? {
         Ok(granted) => {
-            let lifetime = SignedDuration::try_from(granted.lifetime).unwrap_or(SignedDuration::ZERO);
-            let expires = now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
             let refresh = granted.refresh.or(Some(refresh));
-            let new = Held { access: granted.access, obtained: now, expires, refresh };
+            let new = Held::of(Granted { refresh, ..granted }, now);
             locked.write(&new).map_err(|error| Failure::because(&error))?;
             Ok(new.access)
         }
@@ -103,6 +89,20 @@ fn refreshed(
         Err(error) => {
             let hint = format!("try again; if it lasts: modgate login --goauth {base}");
             Err(Failure::new(format!("cannot get a new token: {error}")).hint(hint))
+        }
+    }
+}
+
+/// Asks the gateway. Ctrl-C ends the go command and us with it, but not before the answer is here: the gateway may have
+/// given a new refresh token already.
+async fn asked(base: &GatewayUrl, roots: Option<&Path>, refresh: &Secret) -> Result<Granted, GrantError> {
+    let gateway = GatewayClient::new(base.clone(), roots)?.within(REFRESH_PATIENCE);
+    let asked = oauth::refresh(&gateway, refresh);
+    tokio::pin!(asked);
+    loop {
+        tokio::select! {
+            answered = &mut asked => return answered,
+            pressed = tokio::signal::ctrl_c() => if pressed.is_err() { return asked.await },
         }
     }
 }

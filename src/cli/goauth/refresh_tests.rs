@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cli::fake_gateway::FakeGateway;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 struct Scene {
@@ -107,6 +107,35 @@ fn while_the_gateway_is_down_what_is_held_is_used_as_long_as_it_is_good() {
     scene.hold("mg_old", -3000, -1);
     assert!(scene.access(Need::Any).unwrap_err().contains("cannot get a new token"));
     assert!(scene.held().refresh.is_some());
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_before_the_token_looks_stolen() {
+    let scene = Scene::new();
+    scene.hold("mg_old", -3000, -1);
+    scene.gateway.answers().lost = 1;
+    assert_eq!(scene.access(Need::Any).as_deref(), Ok("mg_access2"));
+    assert_eq!(scene.gateway.asked(), ["refresh_token", "refresh_token"]);
+    assert_eq!(scene.held().refresh.unwrap().expose(), scene.gateway.refresh_token());
+    assert_eq!(scene.access(Need::Any).as_deref(), Ok("mg_access2"));
+}
+
+#[test]
+fn both_questions_are_over_within_the_grace() {
+    // The gateway keeps the moment of a token's use in whole seconds.
+    let grace = auth::REFRESH_GRACE - SignedDuration::from_secs(1);
+    assert!(SignedDuration::try_from(REFRESH_PATIENCE * 2).unwrap() < grace);
+
+    let scene = Scene::new();
+    scene.gateway.answers().silent = true;
+    let began = Instant::now();
+    let refresh = Secret::of(scene.gateway.refresh_token());
+    let answered = block_on(async {
+        let client = GatewayClient::new(scene.gateway.base(), None)?.within(Duration::from_millis(50));
+        Ok(oauth::refresh(&client, &refresh).await)
+    });
+    assert!(matches!(answered, Ok(Err(GrantError::Gateway(error))) if error.may_have_been_heard()));
+    assert!(began.elapsed() < REFRESH_PATIENCE, "{:?}", began.elapsed());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::cli::wallet::{Held, Wallet};
 use crate::cli::{audit::printable, go_credential};
 use crate::config::Secret;
 use crate::source::{Environment, go_setting};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
@@ -134,10 +134,7 @@ pub(super) fn into_wallet(
         return Err(Failure::new(format!("GOAUTH cannot name the program `{program}`: move it to a plainer path")));
     };
     let wallet = Wallet::of_process().map_err(|error| Failure::because(&error))?;
-    let now = Timestamp::now();
-    let lifetime = SignedDuration::try_from(granted.lifetime).unwrap_or(SignedDuration::ZERO);
-    let expires = now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
-    let held = Held { access: granted.access, obtained: now, expires, refresh: granted.refresh };
+    let held = Held::of(granted, Timestamp::now());
     let locked = wallet.lock(base).map_err(|error| Failure::because(&error))?;
     locked.write(&held).map_err(|error| Failure::because(&error))?;
     let before = go_credential::setting_of(environment);
