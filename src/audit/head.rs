@@ -10,10 +10,11 @@
 
 use super::{
     AuditError, Record, Repair,
-    repair::{mend, sync_directory},
+    repair::mend,
     segment::{Medium, Segment, numbers},
     sync::Due,
 };
+use crate::durable::sync_directory;
 use jiff::Timestamp;
 use std::{
     io::{self, ErrorKind},

@@ -12,6 +12,7 @@ use super::{
     lines::Forward,
     segment::{Segment, name},
 };
+use crate::durable::sync_directory;
 use std::{
     fmt,
     fs::{File, OpenOptions},
@@ -186,11 +187,6 @@ fn same_bytes(a: File, b: File) -> io::Result<bool> {
             _ => return Ok(false),
         }
     }
-}
-
-/// Makes names durable: a new file's data may be on the disk and its name not.
-pub(super) fn sync_directory(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

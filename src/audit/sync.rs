@@ -5,7 +5,8 @@
 //!
 //! INVARIANT: no lock that an append takes is held during fdatasync.
 
-use super::{AuditError, journal::Shared, repair::sync_directory, segment::Medium};
+use super::{AuditError, journal::Shared, segment::Medium};
+use crate::durable::sync_directory;
 use std::{
     io,
     path::Path,

@@ -1,9 +1,10 @@
-//! Files that appear whole, and that only their owner can read.
+//! The files and directories of a first start, with errors that name them. How they are written is in `durable`.
 
 use super::FirstRunError;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use crate::durable;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::path::Path;
 
 /// Makes a directory (and those above it) that only its owner can enter; one that is there is left as it is.
 pub(in crate::cli) fn private_directory(path: &Path) -> Result<(), FirstRunError> {
@@ -16,12 +17,12 @@ pub(in crate::cli) fn private_directory(path: &Path) -> Result<(), FirstRunError
 
 /// Writes a file that only its owner can read.
 pub(in crate::cli) fn write_private(path: &Path, content: &[u8]) -> Result<(), FirstRunError> {
-    write(path, content, 0o600)
+    durable::write_private(path, content).map_err(|cause| FirstRunError::Write { path: path.to_owned(), cause })
 }
 
 /// Writes a file that everybody can read.
 pub(super) fn write_public(path: &Path, content: &[u8]) -> Result<(), FirstRunError> {
-    write(path, content, 0o644)
+    durable::write_public(path, content).map_err(|cause| FirstRunError::Write { path: path.to_owned(), cause })
 }
 
 /// The content of a file, `None` if there is no such file.
@@ -31,27 +32,4 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, FirstRunError> {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(FirstRunError::Read { path: path.to_owned(), cause }),
     }
-}
-
-fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), FirstRunError> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    let written = || -> io::Result<()> {
-        // A left-over may have another mode.
-        if new.exists() {
-            fs::remove_file(&new)?;
-        }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-        #[cfg(not(unix))]
-        let _ = mode;
-        let mut file = options.open(&new)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    };
-    written().map_err(|cause| FirstRunError::Write { path: path.to_owned(), cause })
 }

@@ -1,11 +1,8 @@
 //! The netrc file on disk: where the go command looks for it, and how it is replaced whole.
 
 use super::Netrc;
-use std::{
-    fs, io,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use crate::durable;
+use std::{fs, io, path::PathBuf};
 
 /// A netrc file and its content.
 pub(in crate::cli) struct NetrcFile {
@@ -69,28 +66,28 @@ impl NetrcFile {
     /// Puts the content in the place of the file: whole or not at all, and for its owner's eyes only. Where the name is a
     /// link, what it leads to is replaced.
     pub(in crate::cli) fn write(&self) -> Result<(), NetrcError> {
+        let target = self.target()?;
+        durable::write_private(&target, self.netrc.text()).map_err(|cause| NetrcError::Write { path: target, cause })
+    }
+
+    /// Whether [`Self::write`] would work now.
+    pub(in crate::cli) fn check_writable(&self) -> Result<(), NetrcError> {
+        let target = self.target()?;
+        durable::check_writable(&target).map_err(|cause| NetrcError::Write { path: target, cause })
+    }
+
+    fn target(&self) -> Result<PathBuf, NetrcError> {
         if !self.netrc.is_text() {
             return Err(NetrcError::NoText(self.path.clone()));
         }
-        let target = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        replace(&target, self.netrc.text()).map_err(|cause| NetrcError::Write { path: target, cause })
+        Ok(fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone()))
     }
-}
-
-/// Replaces a file by one with this content that only its owner can read.
-pub(in crate::cli) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Such files are 0600 from the moment on that they exist.
-    let mut new = tempfile::Builder::new().prefix(".modgate-").tempfile_in(directory)?;
-    new.write_all(content)?;
-    new.as_file().sync_all()?;
-    new.persist(path).map(|_| ()).map_err(|error| error.error)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::OsString;
+    use std::{ffi::OsString, path::Path};
 
     #[test]
     fn it_is_where_the_go_command_looks() {

@@ -8,7 +8,7 @@
 //! | file | what |
 //! |---|---|
 //! | `entry` | the go command's reading |
-//! | `file` | where it is, and how it appears whole |
+//! | `file` | where it is |
 //!
 //! INVARIANT: an edit changes the bytes of one entry. All that the go command read before, it reads after.
 
@@ -16,7 +16,7 @@ mod entry;
 mod file;
 
 pub(super) use entry::Entry;
-pub(super) use file::{NetrcError, NetrcFile, replace};
+pub(super) use file::{NetrcError, NetrcFile};
 
 use entry::{Reading, Span};
 use std::ops::Range;
