@@ -59,7 +59,7 @@ pub use directory::{
     LookUpError, LookedUp, Roots, RootsError, ServerUrl, ServerUrlError, TemplateError, Way, is_attribute,
 };
 pub use family::{FAMILY_BYTES, Family};
-pub use fetch::{FetchError, Fetched, Fetcher, is_confidential};
+pub use fetch::{FetchError, Fetched, Fetcher, is_confidential, is_loopback};
 pub use issued::{Grant, Issued, Kind, Purpose, Standing, Validity};
 pub use jwt::{
     Algorithm, Alias, AliasError, ClaimPath, ClaimPathError, ClaimPattern, GroupName, Issuer, IssuerError,

@@ -1,6 +1,6 @@
 //! The gateway's URL, as developers write it into GOPROXY.
 
-use auth::is_confidential;
+use auth::{is_confidential, is_loopback};
 use std::{fmt, str::FromStr};
 use url::Url;
 
@@ -76,12 +76,7 @@ impl GatewayUrl {
 
     /// Whether it is this machine.
     pub(super) fn is_loopback(&self) -> bool {
-        match self.url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+        self.url.host().is_some_and(|host| is_loopback(&host))
     }
 
     /// Its name in a netrc file: with the port if it is not 443, because the go command compares the whole.

@@ -3,6 +3,7 @@
 //! INVARIANT: a password is sent through TLS, or does not leave the machine. `ldaps://` is TLS from the first byte, `ldap://` is
 //! TLS by StartTLS before anything else; in clear is spoken with a loopback address only, and only where that was asked for.
 
+use crate::fetch::is_loopback;
 use std::fmt;
 use url::{Host, Url};
 
@@ -57,11 +58,7 @@ impl ServerUrl {
             _ => return Err(ServerUrlError::Form),
         };
         let host = Host::parse(host).map_err(|_| ServerUrlError::Form)?;
-        let loopback = match &host {
-            Host::Domain(name) => name == "localhost",
-            Host::Ipv4(address) => address.is_loopback(),
-            Host::Ipv6(address) => address.is_loopback(),
-        };
+        let loopback = is_loopback(&host);
         let bare = url.username().is_empty() && url.password().is_none() && matches!(url.path(), "" | "/");
         if !bare || url.query().is_some() || url.fragment().is_some() {
             return Err(ServerUrlError::More);
