@@ -25,7 +25,7 @@ impl Choice {
         if let Some(base) = &self.url {
             return Ok(GatewayClient::new(base.clone(), self.ca.as_deref())?);
         }
-        let list = go_setting("GOPROXY", environment).map(|setting| setting.value).unwrap_or_default();
+        let list = goproxy(environment);
         let (mut found, mut silent) = (Vec::new(), Vec::new());
         for base in entries(&list) {
             let client = GatewayClient::new(base, self.ca.as_deref())?;
@@ -47,24 +47,42 @@ impl Choice {
     }
 }
 
-/// The entries of a GOPROXY list that can be a gateway.
+/// GOPROXY as the go command has it; empty if nothing says one.
+pub(super) fn goproxy(environment: &Environment) -> String {
+    go_setting("GOPROXY", environment).map(|setting| setting.value).unwrap_or_default()
+}
+
+/// The entries of a GOPROXY list that can be a gateway; none of a [torn](is_torn) one.
 pub(super) fn entries(list: &str) -> impl Iterator<Item = GatewayUrl> {
+    let list = if is_torn(list) { "" } else { list };
     list.split([',', '|']).map(str::trim).filter_map(|entry| without_userinfo(entry).parse().ok())
 }
 
-/// An entry without what stands before `@`, which may be a password.
+/// Whether an `@` stands where it ends no userinfo. Then a password may have been torn by a character in it that ends an
+/// authority or an entry, and nobody can say which part of the list is secret.
+pub(super) fn is_torn(list: &str) -> bool {
+    list.split([',', '|']).map(str::trim).any(|entry| {
+        let is_url = entry.starts_with("https://") || entry.starts_with("http://");
+        entry.contains('@') && (!is_url || without_userinfo(entry).contains('@'))
+    })
+}
+
+/// An entry without what stands before `@` in its authority, which may be a password.
 pub(super) fn without_userinfo(entry: &str) -> String {
     match entry.split_once("://") {
         Some((scheme, rest)) => {
-            let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            let (authority, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));
             format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or_default())
         }
         None => entry.to_owned(),
     }
 }
 
-/// A list as may be printed.
+/// A list as may be printed: without userinfo and queries, and nothing of a [torn](is_torn) one.
 pub(super) fn masked(list: &str) -> String {
+    if is_torn(list) {
+        return "***".to_owned();
+    }
     let mut text = String::new();
     for piece in list.split_inclusive([',', '|']) {
         let (entry, separator) = match piece.strip_suffix([',', '|']) {
@@ -87,11 +105,23 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn only_what_can_be_a_gateway_is_asked_and_nothing_secret_is_shown() {
         let list = "https://me:secret@gw.test:8443/go|http://plain.test,direct,https://b.test?token=x,off";
         assert_eq!(entries(list).map(|base| base.to_string()).collect::<Vec<_>>(), ["https://gw.test:8443/go"]);
         assert_eq!(masked(list), "https://gw.test:8443/go|http://plain.test,direct,https://b.test,off");
+    }
+
+    proptest! {
+        #[test]
+        fn no_password_is_shown_whatever_is_in_it(
+            before in "[a-z/?#,|:@%]{0,4}", after in "[a-z/?#,|:@%]{0,4}", path in "(/[a-z]{0,3})?"
+        ) {
+            let list = format!("https://other.test,https://me:{before}SECRET{after}@gw.test{path},direct");
+            prop_assert!(!masked(&list).contains("SECRET"), "{}", masked(&list));
+            prop_assert!(entries(&list).all(|base| !base.as_str().contains("SECRET")));
+        }
     }
 }

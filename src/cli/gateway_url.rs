@@ -34,12 +34,13 @@ impl FromStr for GatewayUrl {
     type Err = GatewayUrlError;
 
     fn from_str(text: &str) -> Result<Self, GatewayUrlError> {
+        // Also where it is none by the rules, as after a `/` in a password: what stands before it must not be shown.
+        if text.contains('@') {
+            return Err(GatewayUrlError::Userinfo);
+        }
         let url = Url::parse(text).map_err(|_| GatewayUrlError::Form)?;
         if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
             return Err(GatewayUrlError::Form);
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(GatewayUrlError::Userinfo);
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(GatewayUrlError::Query);
@@ -159,6 +160,7 @@ mod tests {
         let error = |text: &str| text.parse::<GatewayUrl>().unwrap_err();
         assert_eq!(error("http://gw.test"), GatewayUrlError::Insecure);
         assert_eq!(error("https://me:secret@gw.test"), GatewayUrlError::Userinfo);
+        assert_eq!(error("https://me:12/se?cret@gw.test"), GatewayUrlError::Userinfo);
         assert_eq!(error("https://gw.test/?token=x"), GatewayUrlError::Query);
         for text in ["gw.test", "gw.test:8443", "file:///srv", "direct", "off", ""] {
             assert_eq!(error(text), GatewayUrlError::Form, "{text}");

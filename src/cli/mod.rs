@@ -38,6 +38,7 @@ mod wallet;
 mod whoami;
 
 use crate::pipeline::tokens_path;
+use clap::error::ContextValue;
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -142,7 +143,7 @@ impl Configured {
 
 /// Runs the command that the arguments of this process ask for.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit());
     // The one TLS provider, also for what asks for the process's default. Fails only if it is set already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let result = match cli.command {
@@ -166,6 +167,22 @@ pub fn main() -> ExitCode {
         terminal::report(&failure);
         ExitCode::FAILURE
     })
+}
+
+/// An error of usage without the arguments in which a password may stand, as before the `@` of a URL.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let shown = |value: &ContextValue| match value {
+        ContextValue::String(text) if text.contains('@') => Some(ContextValue::String("***".to_owned())),
+        ContextValue::Strings(texts) if texts.iter().any(|text| text.contains('@')) => {
+            Some(ContextValue::Strings(vec!["***".to_owned()]))
+        }
+        _ => None,
+    };
+    let masked: Vec<_> = error.context().filter_map(|(kind, value)| Some((kind, shown(value)?))).collect();
+    for (kind, value) in masked {
+        error.insert(kind, value);
+    }
+    error
 }
 
 fn run_token(command: TokenCommand) -> Result<ExitCode, Failure> {
@@ -200,6 +217,29 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn no_error_of_usage_shows_a_password() {
+        let url = "https://me:s3cret@gw.test";
+        for arguments in [
+            &["login", url][..],
+            &["whoami", "https://gw.test", url],
+            &["goauth", url],
+            &["goauth", "https://gw.test", "https://gw.test", url],
+            &["tokens", "list", &format!("--json={url}")],
+            &["tokens", "revoke", url],
+            &["doctor", "https://me:s3/cret@gw.test"],
+            &["login", "--", "me:s3cret@gw.test"],
+            &[url],
+        ] {
+            let error = Cli::try_parse_from([&["modgate"], arguments].concat()).unwrap_err();
+            let text = without_secrets(error).render().to_string();
+            assert!(!text.contains("s3") && !text.contains("cret"), "{text}");
+        }
+        let text =
+            without_secrets(Cli::try_parse_from(["modgate", "login", "gw.test"]).unwrap_err()).render().to_string();
+        assert!(text.contains("gw.test"), "{text}");
     }
 
     #[test]

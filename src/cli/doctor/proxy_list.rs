@@ -1,7 +1,7 @@
 //! GOPROXY: whether the gateway is in it, first, and with nothing behind it that a refusal would lead to.
 
 use super::finding::Finding;
-use crate::cli::gateway_choice::{masked, without_userinfo};
+use crate::cli::gateway_choice::{is_torn, masked, without_userinfo};
 use crate::cli::gateway_url::GatewayUrl;
 use crate::cli::go_env;
 use crate::source::Environment;
@@ -34,6 +34,11 @@ pub(super) fn nobody(list: &str, environment: &Environment) -> Finding {
 /// Looks at the list.
 pub(super) fn examine(base: &GatewayUrl, list: &str, environment: &Environment) -> Vec<Finding> {
     let fix = go_env::line(environment, CHECK, Some(base.as_str()));
+    if is_torn(list) {
+        let text = "there is an `@` in it that ends no userinfo: a password may be torn by a character that is to be written as %2F \
+                    (`/`), %3F (`?`), %23 (`#`), %2C (`,`) or %7C (`|`)";
+        return vec![Finding::bad(CHECK, text, format!("{fix} && modgate login {base}"))];
+    }
     let entries = parse(list);
     let is_base = |entry: &Entry<'_>| without_userinfo(entry.text).parse::<GatewayUrl>().is_ok_and(|url| url == *base);
     let Some(place) = entries.iter().position(is_base) else {
@@ -122,6 +127,8 @@ mod tests {
             ("off,https://gw.test:8443", Level::Bad, "never asked"),
             ("direct|https://gw.test:8443", Level::Bad, "never asked"),
             ("https://token@gw.test:8443", Level::Warn, "credential in it"),
+            ("https://me:/secret|x@gw.test:8443", Level::Bad, "%7C"),
+            ("https://me:12/secret@gw.test:8443,direct", Level::Bad, "%2F"),
             ("https://GW.test:8443", Level::Warn, "`GW.test:8443`"),
         ] {
             let findings = examine(&base, list, &environment);
