@@ -5,7 +5,7 @@
 //! | `proxy_list` | GOPROXY: is the gateway in it, and alone |
 //! | `bypass` | what goes around the gateway, or around verification |
 //! | `netrc` | the entry for the gateway, as the go command finds it |
-//! | `helper` | GOAUTH: its commands, run as the go command runs them |
+//! | `goauth` | GOAUTH: its commands, run as the go command runs them |
 //! | `network` | live: proxies, TLS, who answers, the clock, whom the gateway takes us for |
 //! | `finding`, `report` | what is said, each with the line that mends it |
 //!
@@ -20,12 +20,12 @@ mod network;
 mod proxy_list;
 mod report;
 
-use super::gateway_choice::{block_on, entries};
+use super::gateway_choice::{block_on, entries, goproxy};
 use super::gateway_client::GatewayClient;
 use super::gateway_url::GatewayUrl;
 use super::go_credential;
 use super::terminal::Failure;
-use crate::source::{Environment, go_setting};
+use crate::source::Environment;
 use finding::{Finding, Level};
 use jiff::Timestamp;
 use std::process::{Command, ExitCode};
@@ -48,7 +48,7 @@ pub(super) struct Args {
 /// Looks and tells.
 pub(super) fn run(args: &Args, now: Timestamp) -> Result<ExitCode, Failure> {
     let environment = Environment::of_process();
-    let list = go_setting("GOPROXY", &environment).map(|setting| setting.value).unwrap_or_default();
+    let list = goproxy(&environment);
     let (base, findings) = block_on(async {
         let base = match &args.url {
             Some(url) => Some(url.clone()),

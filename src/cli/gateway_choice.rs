@@ -2,6 +2,7 @@
 
 use super::gateway_client::GatewayClient;
 use super::gateway_url::GatewayUrl;
+use super::go_credential::{self, GoCredential};
 use super::terminal::Failure;
 use crate::source::{Environment, go_setting};
 use std::{future::Future, path::PathBuf};
@@ -44,6 +45,14 @@ impl Choice {
             count => Failure::new(format!("{count} entries of GOPROXY answer as modgate")),
         };
         Err(failure.hint("name the gateway as an argument: https://HOST[:PORT][/PATH]".to_owned()))
+    }
+
+    /// A client of the gateway, and what the go command would send to it.
+    pub(super) async fn with_credential(&self) -> Result<(GatewayClient, GoCredential), Failure> {
+        let environment = Environment::of_process();
+        let gateway = self.client(&environment).await?;
+        let credential = go_credential::of(gateway.base(), &environment)?.needed(gateway.base())?;
+        Ok((gateway, credential))
     }
 }
 

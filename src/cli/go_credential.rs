@@ -1,15 +1,18 @@
 //! The credential that the go command on this machine would send to a gateway, found as it finds it.
 //!
-//! What stands in GOPROXY itself (`https://LOGIN:PASSWORD@HOST`) goes before all. GOAUTH is a list; of each place's credentials the first command's counts (`cmd/go/internal/auth`). The words `netrc` and `off`
-//! are the go command's own; all else is run, as the go command runs it, but `git`, which may ask the person at the keyboard.
+//! What stands in GOPROXY itself (`https://LOGIN:PASSWORD@HOST`) goes before all. GOAUTH is a list (`cmd/go/internal/auth`): of
+//! what all its commands give the longest prefix of the URL counts, and of one prefix's the first command's. The words `netrc` and
+//! `off` are the go command's own; all else is run, as the go command runs it, but `git`, which may ask the person at the keyboard.
 
+use super::authorization::basic;
+use super::gateway_choice::goproxy;
 use super::gateway_url::GatewayUrl;
 use super::goauth::setting::{self, DEFAULT};
 use super::netrc::{NetrcError, NetrcFile};
-use super::terminal::Failure;
+use super::terminal::{self, Failure};
 use crate::config::Secret;
 use crate::source::{Environment, Location, Upstreams, go_setting};
-use base64::{Engine, prelude::BASE64_STANDARD};
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use zeroize::Zeroizing;
 
@@ -17,6 +20,13 @@ use zeroize::Zeroizing;
 pub(super) struct GoCredential {
     pub(super) authorization: Secret,
     pub(super) origin: Origin,
+}
+
+/// What the go command's search comes to.
+pub(super) struct Search {
+    pub(super) found: Option<GoCredential>,
+    /// The commands of GOAUTH that failed. The go command goes on without them, and shows them with -x only.
+    pub(super) failed: Vec<Failure>,
 }
 
 /// Where a credential comes from.
@@ -64,28 +74,68 @@ pub(super) fn setting_of(environment: &Environment) -> String {
 }
 
 /// What the go command would send to `base` with its first request.
-pub(super) fn of(base: &GatewayUrl, environment: &Environment) -> Result<Option<GoCredential>, Failure> {
+///
+/// # Errors
+/// Where it refuses to run because of GOAUTH.
+pub(super) fn of(base: &GatewayUrl, environment: &Environment) -> Result<Search, Failure> {
     if let Some(found) = of_goproxy(base, environment) {
-        return Ok(Some(found));
+        return Ok(Search { found: Some(found), failed: Vec::new() });
     }
-    let setting = setting_of(environment);
-    for command in setting::commands(&setting) {
-        let found = match command {
-            "off" => return Ok(None),
-            "netrc" => of_netrc(base).map_err(|error| Failure::because(&error))?,
-            _ if command.split_whitespace().next() == Some("git") => None,
-            _ => of_helper(command, base).map_err(|error| Failure::because(&error))?,
+    search(base, &setting_of(environment), NetrcFile::of_process)
+}
+
+/// What the commands of GOAUTH give together (`runGoAuth`): all are run, one that fails is passed over, and what an earlier one
+/// has for a place takes the place of what a later one has for the same.
+fn search(
+    base: &GatewayUrl,
+    setting: &str,
+    netrc: impl Fn() -> Result<NetrcFile, NetrcError>,
+) -> Result<Search, Failure> {
+    let commands: Vec<(&str, &str)> = setting::commands(setting)
+        .map(|command| (command.split_whitespace().next().unwrap_or_default(), command))
+        .collect();
+    match commands.as_slice() {
+        [("off", _)] => return Ok(Search { found: None, failed: Vec::new() }),
+        all if all.iter().any(|(word, _)| matches!(*word, "" | "off")) => {
+            return Err(Failure::new(
+                "the go command refuses to run: GOAUTH has an empty command, or `off` beside others",
+            )
+            .hint("`modgate doctor` says what to write".to_owned()));
+        }
+        _ => {}
+    }
+    let (mut credentials, mut failed) = (Credentials::new(base), Vec::new());
+    for (word, command) in commands.into_iter().rev() {
+        let added = match word {
+            "netrc" => netrc().map(|file| credentials.add_netrc(&file)).map_err(|error| Failure::because(&error)),
+            "git" => Ok(()),
+            _ => credentials.add_helper(command).map_err(|error| Failure::because(&error)),
         };
-        if found.is_some() {
-            return Ok(found);
+        failed.extend(added.err());
+    }
+    failed.reverse();
+    Ok(Search { found: credentials.best(), failed })
+}
+
+impl Search {
+    /// The credential, which has to be there. What failed is told either way: as a warning where it did no harm.
+    pub(super) fn needed(self, base: &GatewayUrl) -> Result<GoCredential, Failure> {
+        match self.found {
+            Some(found) => {
+                self.failed.iter().for_each(terminal::note);
+                Ok(found)
+            }
+            None => {
+                let none = Failure::new(format!("the go command has no credential for {base}"));
+                Err(none.hint(format!("modgate login {base}")).and(self.failed))
+            }
         }
     }
-    Ok(None)
 }
 
 /// What stands before the gateway's `@` in GOPROXY.
 pub(super) fn of_goproxy(base: &GatewayUrl, environment: &Environment) -> Option<GoCredential> {
-    let list = Upstreams::parse(&go_setting("GOPROXY", environment)?.value).ok()?;
+    let list = Upstreams::parse(&goproxy(environment)).ok()?;
     let credential = list.entries().iter().find_map(|entry| match &entry.location {
         Location::Proxy { base: url, credential } if url.as_str().parse().is_ok_and(|url: GatewayUrl| url == *base) => {
             credential.as_ref()
@@ -96,25 +146,77 @@ pub(super) fn of_goproxy(base: &GatewayUrl, environment: &Environment) -> Option
     Some(GoCredential { authorization, origin: Origin::Goproxy })
 }
 
-/// The entry of the netrc file.
-pub(super) fn of_netrc(base: &GatewayUrl) -> Result<Option<GoCredential>, NetrcError> {
-    let file = NetrcFile::of_process()?;
-    let Some(entry) = file.netrc.best(base.place()) else { return Ok(None) };
-    let pair = Zeroizing::new([entry.login(), b":", entry.password()].concat());
-    let authorization = Secret::of(format!("Basic {}", BASE64_STANDARD.encode(&*pair)));
-    let origin = Origin::Netrc { file: file.path.display().to_string(), line: entry.line() };
-    Ok(Some(GoCredential { authorization, origin }))
-}
-
 /// What a command prints for the gateway, without an argument of the go command's: as before its first request.
 pub(super) fn of_helper(command: &str, base: &GatewayUrl) -> Result<Option<GoCredential>, HelperError> {
+    let mut credentials = Credentials::new(base);
+    credentials.add_helper(command)?;
+    Ok(credentials.best())
+}
+
+/// The credentials for places at or above a gateway's, by place (`credentialCache`).
+struct Credentials<'b> {
+    place: &'b str,
+    /// None: other headers than `Authorization`.
+    found: BTreeMap<String, Option<GoCredential>>,
+}
+
+impl<'b> Credentials<'b> {
+    fn new(base: &'b GatewayUrl) -> Self {
+        Self { place: base.place(), found: BTreeMap::new() }
+    }
+
+    /// What is longest is nearest: all are prefixes of one place.
+    fn best(mut self) -> Option<GoCredential> {
+        self.found.pop_last()?.1
+    }
+
+    /// The key for a prefix, if that is one of the gateway's (`storeCredential`, `loadCredential`).
+    fn key(&self, prefix: &str) -> Option<String> {
+        let prefix = prefix.strip_prefix("https://").unwrap_or(prefix);
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let below = self.place.strip_prefix(prefix)?;
+        (below.is_empty() || below.starts_with('/')).then(|| prefix.to_owned())
+    }
+
+    /// The entries of a file; the first of a name counts.
+    fn add_netrc(&mut self, file: &NetrcFile) {
+        let shown = file.path.display().to_string();
+        for entry in file.netrc.entries().collect::<Vec<_>>().into_iter().rev() {
+            let Some(key) = self.key(&String::from_utf8_lossy(entry.name())) else { continue };
+            let authorization = basic(entry.login(), entry.password());
+            let origin = Origin::Netrc { file: shown.clone(), line: entry.line() };
+            self.found.insert(key, Some(GoCredential { authorization, origin }));
+        }
+    }
+
+    /// What a command prints; the last for a prefix counts.
+    fn add_helper(&mut self, command: &str) -> Result<(), HelperError> {
+        let text = output(command)?;
+        let garbled = || HelperError::Garbled(command.to_owned());
+        for block in str::from_utf8(&text).ok().and_then(printed).ok_or_else(garbled)? {
+            let keys: Vec<_> = block.prefixes.iter().filter_map(|prefix| self.key(prefix)).collect();
+            for key in keys {
+                let credential = |value: &&str| GoCredential {
+                    authorization: Secret::new(value),
+                    origin: Origin::Helper(command.to_owned()),
+                };
+                match block.is_empty {
+                    true => self.found.remove(&key),
+                    false => self.found.insert(key, block.authorization.as_ref().map(credential)),
+                };
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs a command as the go command does before its first request: without an argument of its own.
+fn output(command: &str) -> Result<Zeroizing<Vec<u8>>, HelperError> {
     let words = setting::words(command).unwrap_or_default();
     let Some((program, arguments)) = words.split_first() else {
         return Err(HelperError::Unquoted(command.to_owned()));
     };
-    let mut process = Command::new(program);
-    process.args(arguments).stdin(Stdio::null());
-    let output = process.output();
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let output =
         output.map_err(|error| HelperError::Unrunnable { command: command.to_owned(), cause: error.to_string() })?;
     let stdout = Zeroizing::new(output.stdout);
@@ -122,19 +224,22 @@ pub(super) fn of_helper(command: &str, base: &GatewayUrl) -> Result<Option<GoCre
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         return Err(HelperError::Failed { command: command.to_owned(), stderr });
     }
-    let garbled = || HelperError::Garbled(command.to_owned());
-    let text = str::from_utf8(&stdout).map_err(|_| garbled())?;
-    let authorization = printed(text, base.place()).ok_or_else(garbled)?;
-    let origin = || Origin::Helper(command.to_owned());
-    Ok(authorization.map(|value| GoCredential { authorization: Secret::new(value), origin: origin() }))
+    Ok(stdout)
 }
 
-/// The `Authorization` in what a helper prints (`parseUserAuth`) for `HOST[:PORT][/PATH]`; the longest prefix counts.
-/// `None`: it is not the format.
-fn printed<'t>(text: &'t str, place: &str) -> Option<Option<&'t str>> {
-    let (mut rest, mut best): (_, Option<(usize, &str)>) = (text, None);
+/// Headers for URLs, as a helper prints them.
+struct Block<'t> {
+    prefixes: Vec<&'t str>,
+    authorization: Option<&'t str>,
+    /// There is no header at all, which takes back what was given for the prefixes before.
+    is_empty: bool,
+}
+
+/// What a helper prints (`parseUserAuth`). `None`: it is not the format.
+fn printed(text: &str) -> Option<Vec<Block<'_>>> {
+    let (mut rest, mut blocks) = (text, Vec::new());
     while !rest.is_empty() {
-        let mut longest = None;
+        let mut block = Block { prefixes: Vec::new(), authorization: None, is_empty: true };
         loop {
             let (line, after) = rest.split_once('\n')?;
             rest = after;
@@ -142,10 +247,7 @@ fn printed<'t>(text: &'t str, place: &str) -> Option<Option<&'t str>> {
                 break;
             }
             url::Url::parse(line).ok()?;
-            let prefix = line.strip_prefix("https://").unwrap_or(line);
-            let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-            let below = place.strip_prefix(prefix).is_some_and(|below| below.is_empty() || below.starts_with('/'));
-            longest = longest.max(below.then_some(prefix.len()));
+            block.prefixes.push(line);
         }
         loop {
             let (line, after) = rest.split_once('\n')?;
@@ -157,44 +259,16 @@ fn printed<'t>(text: &'t str, place: &str) -> Option<Option<&'t str>> {
             if value.contains('\r') {
                 return None;
             }
-            if let Some(length) = longest.filter(|length| best.is_none_or(|(best, _)| *length >= best))
-                && name.eq_ignore_ascii_case("authorization")
-            {
-                best = Some((length, value.trim()));
+            block.is_empty = false;
+            if name.eq_ignore_ascii_case("authorization") {
+                block.authorization = Some(value.trim());
             }
         }
+        blocks.push(block);
     }
-    Some(best.map(|(_, value)| value))
+    Some(blocks)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_helpers_output_is_read_as_the_go_command_does() {
-        let text = "https://gw.test:8443\nhttps://other.test/\n\nAuthorization: Bearer one\n\n\
-                    https://gw.test:8443/go\n\nX: y\nAuthorization: Bearer two\n\n";
-        assert_eq!(printed(text, "gw.test:8443"), Some(Some("Bearer one")));
-        assert_eq!(printed(text, "gw.test:8443/go"), Some(Some("Bearer two")));
-        assert_eq!(printed(text, "gw.test:84"), Some(None));
-        assert_eq!(printed("", "gw.test"), Some(None));
-        for wrong in [
-            "https://gw.test\n",
-            "https://gw.test\n\nAuthorization: x\n",
-            "x\n\nA: b\n\n",
-            "https://gw.test\n\nAuth\n\n",
-        ] {
-            assert_eq!(printed(wrong, "gw.test"), None, "{wrong:?}");
-        }
-        assert_eq!(printed("https://gw.test\r\n\r\nAuthorization: x\r\n\r\n", "gw.test"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn no_output_breaks_it(text in "(https://gw.test|Authorization: x|\n|[a-z: ]{1,4}){0,12}") {
-            let _ = printed(&text, "gw.test");
-        }
-    }
-}
+#[path = "go_credential_tests.rs"]
+mod tests;

@@ -14,6 +14,7 @@
 mod refresh;
 pub(super) mod setting;
 
+use super::authorization::bearer;
 use super::gateway_url::GatewayUrl;
 use super::terminal::Failure;
 use super::wallet::Wallet;
@@ -60,13 +61,14 @@ pub(super) fn run(args: &Args, now: Timestamp) -> Result<(), Failure> {
     };
     let wallet = Wallet::of_process().map_err(|error| Failure::because(&error))?;
     let access = refresh::access(&wallet, &args.base, need, args.ca.as_deref(), now)?;
-    let text = Zeroizing::new(format!("{}\n\nAuthorization: Bearer {}\n\n", args.base, access.expose()));
+    let text = Zeroizing::new(format!("{}\n\nAuthorization: {}\n\n", args.base, bearer(&access).expose()));
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }
 
-/// The first line of a response's head, read to its end so that who writes it is not cut off.
+/// The first line of a response's head. What is longer than [`HEAD`] is left unread; all else is read to its end, so that
+/// whoever writes it is not cut off.
 fn head(input: impl Read) -> String {
     let mut text = Vec::new();
     // What cannot be read says nothing.

@@ -12,6 +12,7 @@
 //! or nothing. What a command is asked to print goes to stdout, all else to stderr.
 
 pub mod audit;
+mod authorization;
 mod check;
 mod completions;
 mod doctor;

@@ -4,14 +4,12 @@
 //! as Bearer, so whoever has only a password in the netrc file logs in first. The operator's command, which needs no
 //! gateway, is `modgate token`.
 
+use super::authorization::as_bearer;
 use super::gateway_choice::{Choice, block_on};
 use super::gateway_client::GatewayClient;
-use super::go_credential::{self, GoCredential};
-use super::login::bearer;
+use super::go_credential::GoCredential;
 use super::terminal::Failure;
 use crate::config::Secret;
-use crate::source::Environment;
-use base64::{Engine, prelude::BASE64_STANDARD};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::{Deserialize, Serialize};
 use std::io::{self, IsTerminal, Write};
@@ -109,7 +107,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 fn list(args: &ListArgs) -> Result<(), Failure> {
     let rows: Vec<Row> = block_on(async {
-        let (gateway, credential) = gateway(&args.gateway).await?;
+        let (gateway, credential) = args.gateway.with_credential().await?;
         let answer = gateway.get("api/v1/tokens", Some(&credential.authorization)).await?;
         Ok(gateway.success(answer)?.json(gateway.base())?)
     })?;
@@ -153,7 +151,7 @@ fn create(args: &CreateArgs) -> Result<(), Failure> {
         wanted.insert("expires_in".to_owned(), days.saturating_mul(24 * 60 * 60).into());
     }
     let created: Created = block_on(async {
-        let (gateway, credential) = gateway(&args.gateway).await?;
+        let (gateway, credential) = args.gateway.with_credential().await?;
         let answer = gateway.post_json("api/v1/tokens", &changing(&gateway, &credential)?, &wanted.into()).await?;
         Ok(gateway.success(answer)?.json(gateway.base())?)
     })?;
@@ -170,7 +168,7 @@ fn create(args: &CreateArgs) -> Result<(), Failure> {
 
 fn revoke(args: &RevokeArgs) -> Result<(), Failure> {
     block_on(async {
-        let (gateway, credential) = gateway(&args.gateway).await?;
+        let (gateway, credential) = args.gateway.with_credential().await?;
         let page = format!("api/v1/tokens/{}", args.id);
         let answer = gateway.delete(&page, &changing(&gateway, &credential)?).await?;
         gateway.success(answer)?;
@@ -179,34 +177,10 @@ fn revoke(args: &RevokeArgs) -> Result<(), Failure> {
     Ok(writeln!(io::stderr(), "{} is taken back", args.id)?)
 }
 
-/// The gateway, and what the go command would send to it.
-async fn gateway(choice: &Choice) -> Result<(GatewayClient, GoCredential), Failure> {
-    let environment = Environment::of_process();
-    let gateway = choice.client(&environment).await?;
-    match go_credential::of(gateway.base(), &environment)? {
-        Some(credential) => Ok((gateway, credential)),
-        None => {
-            let base = gateway.base();
-            let failure = Failure::new(format!("the go command has no credential for {base}"));
-            Err(failure.hint(format!("modgate login {base}")))
-        }
-    }
-}
-
 /// The credential as Bearer, which what changes something takes.
 fn changing(gateway: &GatewayClient, credential: &GoCredential) -> Result<Secret, Failure> {
-    let authorization = credential.authorization.expose();
-    if authorization.starts_with("Bearer ") {
-        return Ok(Secret::new(authorization));
-    }
-    let decoded = authorization.strip_prefix("Basic ").and_then(|encoded| BASE64_STANDARD.decode(encoded).ok());
-    let decoded = Zeroizing::new(decoded.unwrap_or_default());
-    let password = str::from_utf8(&decoded).ok().and_then(|pair| Some(pair.split_once(':')?.1));
-    match password.filter(|password| password.starts_with("mg_") || password.split('.').count() == 3) {
-        Some(token) => Ok(bearer(&Secret::new(token))),
-        None => {
-            let failure = Failure::new("the credential is a password, and making or taking back tokens takes a token");
-            Err(failure.hint(format!("modgate login {}", gateway.base())))
-        }
-    }
+    as_bearer(&credential.authorization).ok_or_else(|| {
+        Failure::new("the credential is a password, and making or taking back tokens takes a token")
+            .hint(format!("modgate login {}", gateway.base()))
+    })
 }

@@ -41,6 +41,13 @@ impl Failure {
         self
     }
 
+    /// With others that came after it.
+    #[must_use]
+    pub fn and(mut self, others: impl IntoIterator<Item = Self>) -> Self {
+        self.causes.extend(others.into_iter().flat_map(|failure| failure.causes));
+        self
+    }
+
     /// Several failures as one; `None` if there are none.
     pub fn all(failures: impl IntoIterator<Item = Self>) -> Option<Self> {
         let causes: Vec<_> = failures.into_iter().flat_map(|failure| failure.causes).collect();
@@ -86,6 +93,13 @@ pub fn report(failure: &Failure) {
     let colour = colours(stderr.is_terminal());
     // If stderr is gone, nobody is there to be told.
     let _ = write!(stderr.lock(), "{}", Written { failure, colour });
+}
+
+/// Writes a failure that did no harm to stderr, as a warning.
+pub fn note(failure: &Failure) {
+    for (message, hint) in &failure.causes {
+        warn(message, hint.as_deref());
+    }
 }
 
 /// Writes a warning to stderr.

@@ -2,9 +2,7 @@
 
 use super::gateway_choice::{Choice, block_on};
 use super::gateway_client::Whoami;
-use super::go_credential;
 use super::terminal::Failure;
-use crate::source::Environment;
 use std::io::{self, Write};
 
 /// Ask the gateway who you are to it
@@ -21,15 +19,8 @@ pub(super) struct Args {
 
 /// Asks and prints.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let environment = Environment::of_process();
     let (who, origin) = block_on(async {
-        let gateway = args.gateway.client(&environment).await?;
-        let credential = go_credential::of(gateway.base(), &environment)?;
-        let Some(credential) = credential else {
-            let base = gateway.base();
-            let failure = Failure::new(format!("the go command has no credential for {base}"));
-            return Err(failure.hint(format!("modgate login {base}")));
-        };
+        let (gateway, credential) = args.gateway.with_credential().await?;
         let who = gateway.whoami(Some(&credential.authorization)).await?;
         Ok((who, credential.origin))
     })?;

@@ -79,6 +79,49 @@ fn the_go_command_reads_a_netrc_as_whoami_does() {
     assert_eq!(both, [true, true], "{agreed:?}");
 }
 
+#[test]
+fn the_go_command_passes_over_what_fails_in_goauth_as_whoami_does() {
+    let (plan, _upstream) = gateway();
+    let gateway = plan.start();
+    let mut developer = Developer::of(&gateway);
+    let (good, url, machine) = (gateway.token("alice", &[]), gateway.url(), format!("localhost:{}", gateway.port()));
+    let helper = |name: &str, prefix: &str, token: &str| {
+        let path = developer.path(name);
+        // A script takes no notice of the URL that the go command appends after a 4xx.
+        fs::write(&path, format!("printf '{prefix}\\n\\nAuthorization: Bearer {token}\\n\\n'\n")).unwrap();
+        format!("sh {}", path.display())
+    };
+    let (ours, bad) = (helper("ours", &url, &good), helper("bad", &format!("{url}/"), "mg_bad"));
+    let other = helper("other", "https://other.test", "x");
+    let entry = format!("machine {machine} login x password {good}\n");
+    let mut agreed = Vec::new();
+    for (setting, netrc) in [
+        ("false;netrc".to_owned(), Some(&entry)),
+        ("/nowhere/at/all;netrc".to_owned(), Some(&entry)),
+        (format!("modgate goauth {url};netrc"), Some(&entry)),
+        (format!("netrc;{ours}"), None),
+        (format!("false;{ours}"), None),
+        (format!("{bad};netrc"), Some(&entry)),
+        (format!("{ours};{bad}"), None),
+        (format!("{other};{ours}"), None),
+        (format!("false;{other}"), Some(&entry)),
+        ("off".to_owned(), Some(&entry)),
+        ("netrc;off".to_owned(), Some(&entry)),
+        ("netrc;".to_owned(), Some(&entry)),
+    ] {
+        developer.set("GOAUTH", &setting);
+        // A directory can be read as no netrc file.
+        developer.set("NETRC", developer.path(if netrc.is_some() { "netrc" } else { "main" }).to_str().unwrap());
+        fs::write(developer.path("netrc"), netrc.map_or("", String::as_str)).unwrap();
+        let (who, go) = (developer.modgate(&["whoami"]).code == Some(0), developer.download().code == Some(0));
+        assert_eq!(who, go, "{setting}: whoami and the go command differ");
+        agreed.push(go);
+    }
+    assert_eq!(agreed, [true, true, true, true, true, false, true, true, false, false, false, false]);
+    developer.set("GOAUTH", &format!("false;{ours}"));
+    assert!(developer.modgate(&["whoami"]).ok().stderr.contains("`false` failed"));
+}
+
 /// A wallet with this token, as after `modgate login --goauth`.
 fn fill_wallet(developer: &Developer, gateway: &Gateway, token: &str) {
     let now = jiff::Timestamp::now();

@@ -153,11 +153,10 @@ fn clock(answer: &Answer, now: Timestamp) -> Option<Finding> {
 async fn credential(client: &GatewayClient, environment: &Environment, now: Timestamp) -> Finding {
     let base = client.base();
     let login = format!("modgate login {base}");
-    let credential = match go_credential::of(base, environment) {
-        Ok(Some(credential)) => credential,
-        Ok(None) => return Finding::bad("credential", "the go command has none for this gateway", login),
-        // What GOAUTH's commands say was said above.
-        Err(_) => return Finding::bad("credential", "the go command gets none for this gateway", login),
+    // What GOAUTH's commands say was said above.
+    let found = go_credential::of(base, environment).ok().and_then(|search| search.found);
+    let Some(credential) = found else {
+        return Finding::bad("credential", "the go command has none for this gateway", login);
     };
     match client.whoami(Some(&credential.authorization)).await {
         Ok(who) => {
