@@ -33,8 +33,10 @@ pub(super) struct Answers {
     pub(super) pending: u32,
     /// How a device grant ends, if not well.
     pub(super) denial: Option<&'static str>,
-    /// What was told to be revoked.
+    /// What was revoked.
     pub(super) revoked: Vec<String>,
+    /// What cannot be revoked.
+    pub(super) kept: Vec<String>,
     /// How many answers to refreshes are still to be lost: the token is spent, and the connection closed.
     pub(super) lost: u32,
     /// Refreshes are never answered.
@@ -155,8 +157,11 @@ async fn token(State(state): Shared, Form(form): Form<HashMap<String, String>>) 
 async fn revoke(State(state): Shared, Form(form): Form<HashMap<String, String>>) -> StatusCode {
     let mut state = state.lock();
     state.asked.push("revoke".into());
+    if state.failing || state.kept.contains(&form["token"]) {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
     state.revoked.push(form["token"].clone());
-    if state.failing { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+    StatusCode::OK
 }
 
 async fn create(State(state): Shared, headers: HeaderMap) -> Response {

@@ -1,9 +1,16 @@
 //! Changing the go command's settings: `go env -w`, which writes where the go command itself would.
 
 use super::terminal::Failure;
+use crate::durable;
 use crate::source::{Environment, go_setting};
 use serde::Serialize;
-use std::{env, fmt, fs, io, process::Command};
+use std::{
+    env, fmt,
+    fs::{self, OpenOptions},
+    io,
+    path::Path,
+    process::Command,
+};
 
 /// What became of a setting.
 #[derive(Serialize, Clone, PartialEq, Eq, Debug)]
@@ -32,29 +39,67 @@ pub(super) fn write(environment: &Environment, name: &'static str, value: Option
     if is_of_environment(environment, name) {
         return Ok(Change::Yours(line(environment, name, value)));
     }
-    let mut command = Command::new("go");
-    match value {
-        Some(value) => command.args(["env", "-w", &format!("{name}={value}")]),
-        None => command.args(["env", "-u", name]),
+    let set = match value {
+        Some(value) => go(&["env", "-w", &format!("{name}={value}")]),
+        None => go(&["env", "-u", name]),
     };
+    match set {
+        Ok(_) => Ok(Change::Written(name, value.map(str::to_owned))),
+        Err(said) if said.contains("unknown go command variable") => Err(unknown(name)),
+        Err(said) => {
+            let hint = format!("set it yourself: {}", line(environment, name, value));
+            Err(Failure::new(format!("cannot set {name}: {said}")).hint(hint))
+        }
+    }
+}
+
+/// Whether [`write`] would work now, as far as that can be told without changing anything.
+pub(super) fn check_writable(environment: &Environment, name: &str) -> Result<(), Failure> {
+    if is_of_environment(environment, name) {
+        return Ok(());
+    }
+    let wrong = |what: &dyn fmt::Display| Failure::new(format!("cannot set {name}: {what}"));
+    let printed = go(&["env", name, "GOENV"]).map_err(|said| wrong(&said))?;
+    let mut lines = printed.lines();
+    // It has a default, so nothing is printed only by a go command that does not know it.
+    if lines.next().is_none_or(str::is_empty) {
+        return Err(unknown(name));
+    }
+    let file = match lines.next() {
+        None | Some("" | "off") => return Err(wrong(&"GOENV keeps `go env -w` from changing anything")),
+        Some(file) => Path::new(file),
+    };
+    let writable = match file.exists() {
+        // The go command writes into the file that is there.
+        true => OpenOptions::new().append(true).open(file).map(|_| ()),
+        false => file
+            .ancestors()
+            .skip(1)
+            .find(|directory| directory.exists())
+            .map_or(Ok(()), |directory| durable::check_writable(&directory.join("env"))),
+    };
+    writable.map_err(|error| wrong(&format!("`{}`: {error}", file.display())))
+}
+
+fn unknown(name: &str) -> Failure {
+    Failure::new(format!("this go command knows no {name}: that came with go 1.24"))
+        .hint("log in without --goauth: the netrc file serves every go command".to_owned())
+}
+
+/// What a go command prints, or what it complains about.
+fn go(arguments: &[&str]) -> Result<String, String> {
     // Elsewhere a go.mod could have another toolchain fetched.
-    let output = command.env("GOTOOLCHAIN", "local").current_dir(env::temp_dir()).output();
-    let hint = || format!("set it yourself: {}", line(environment, name, value));
-    let output = output.map_err(|error| {
-        let what =
-            if error.kind() == io::ErrorKind::NotFound { "there is no `go` in PATH".into() } else { error.to_string() };
-        Failure::new(format!("cannot set {name}: {what}")).hint(hint())
+    let output = Command::new("go").args(arguments).env("GOTOOLCHAIN", "local").current_dir(env::temp_dir()).output();
+    let output = output.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => "there is no `go` in PATH".to_owned(),
+        _ => error.to_string(),
     })?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() {
-        return Ok(Change::Written(name, value.map(str::to_owned)));
+        Ok(text(&output.stdout))
+    } else {
+        Err(super::audit::printable(text(&output.stderr).trim()))
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = super::audit::printable(said.trim());
-    if said.contains("unknown go command variable") {
-        let failure = Failure::new(format!("this go command knows no {name}: that came with go 1.24"));
-        return Err(failure.hint("log in without --goauth: the netrc file serves every go command".to_owned()));
-    }
-    Err(Failure::new(format!("cannot set {name}: {said}")).hint(hint()))
 }
 
 /// The line by which a person would do it.

@@ -8,22 +8,25 @@
 //!            goauth    short-lived ones, refreshed by `modgate goauth`      deposit
 //! ```
 //!
-//! INVARIANT: nothing on this machine changes before the gateway has accepted the credential; no secret is printed.
+//! INVARIANT: nothing on this machine changes before the gateway has accepted the credential; no secret is printed. Nobody is
+//! asked to approve what could not be put down then, and a login that fails leaves nothing that counts at the gateway.
 
 mod browser;
 mod deposit;
 mod device;
 mod loopback;
 
+use super::authorization::{basic, bearer};
 use super::gateway_choice::{Choice, block_on};
 use super::gateway_client::GatewayClient;
 use super::netrc::LOGIN;
 use super::oauth::Granted;
+use super::revocation;
 use super::terminal::Failure;
 use crate::config::Secret;
 use crate::source::Environment;
-use base64::{Engine, prelude::BASE64_STANDARD};
 use deposit::{Deposited, Place};
+use std::future::Future;
 use std::io::{self, Read, Write};
 use zeroize::Zeroizing;
 
@@ -69,13 +72,9 @@ pub(super) struct Args {
 /// Logs in.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let environment = Environment::of_process();
-    let deposited = block_on(async {
-        let logged_in = log_in(args, &environment);
-        tokio::select! {
-            deposited = logged_in => deposited,
-            _ = tokio::signal::ctrl_c() => Err(Failure::new("interrupted")),
-        }
-    })?;
+    // Before there is a handler for Ctrl-C.
+    let token = args.token_stdin.then(|| read_token(io::stdin().lock())).transpose()?;
+    let deposited = block_on(log_in(args, token, &environment))?;
     deposited.tell(&environment);
     if args.json {
         let text = serde_json::to_string(&deposited).map_err(Failure::new)?;
@@ -84,56 +83,74 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn log_in(args: &Args, environment: &Environment) -> Result<Deposited, Failure> {
-    let gateway = args.gateway.client(environment).await?;
-    if args.goauth && !gateway.base().is_https() {
-        return Err(Failure::new("the go command asks its GOAUTH helper for https only"));
-    }
-    let place = if args.goauth { Place::Goauth { ca: args.gateway.ca.clone() } } else { Place::Netrc };
-    if args.token_stdin {
-        let token = read_token(io::stdin().lock())?;
-        let who = gateway.whoami(Some(&basic(&args.login, &token))).await?;
-        return deposit::into_netrc(gateway.base(), &args.login, &token, &who);
-    }
-    let granted = if args.browser {
-        loopback::grant(&gateway, args.scope.as_deref(), opener(args)).await?
-    } else {
-        device::grant(&gateway, args.scope.as_deref(), opener(args), device::SECOND).await?
+async fn log_in(args: &Args, token: Option<Secret>, environment: &Environment) -> Result<Deposited, Failure> {
+    let gateway = interruptible(args.gateway.client(environment)).await?;
+    let base = gateway.base();
+    let place = match args.goauth {
+        true => Place::goauth(base, args.gateway.ca.as_deref(), environment)?,
+        false => Place::netrc(base)?,
     };
-    accept(&gateway, granted, place, args.scope.as_deref(), environment).await
+    if let (Some(token), Place::Netrc { path }) = (token, &place) {
+        let credential = basic(args.login.as_bytes(), token.expose().as_bytes());
+        let who = interruptible(async { Ok(gateway.whoami(Some(&credential)).await?) }).await?;
+        return deposit::into_netrc(path, base, &args.login, &token, &who);
+    }
+    let scope = args.scope.as_deref();
+    let granted = match args.browser {
+        true => interruptible(loopback::grant(&gateway, scope, opener(args))).await?,
+        false => interruptible(device::grant(&gateway, scope, opener(args), device::SECOND)).await?,
+    };
+    accept(&gateway, granted, &place, scope, environment).await
 }
 
-/// Puts what was granted where the go command finds it.
+/// Puts what was granted where the go command finds it, or takes it back.
 async fn accept(
     gateway: &GatewayClient,
     granted: Granted,
-    place: Place,
+    place: &Place,
     scope: Option<&str>,
     environment: &Environment,
 ) -> Result<Deposited, Failure> {
-    let who = gateway.whoami(Some(&bearer(&granted.access))).await?;
-    match place {
-        Place::Goauth { ca } => deposit::into_wallet(gateway.base(), granted, ca.as_deref(), &who, environment),
-        Place::Netrc => {
-            let long = deposit::long_lived(gateway, &granted.access, scope).await?;
-            let deposited = deposit::into_netrc(gateway.base(), LOGIN, &long.token, &who)?;
-            deposit::discard(gateway, granted).await;
-            Ok(deposited.until(long.expires))
+    let short: Vec<Secret> = granted.refresh.iter().chain([&granted.access]).cloned().collect();
+    let mut long = None;
+    let deposited = interruptible(async {
+        let who = gateway.whoami(Some(&bearer(&granted.access))).await?;
+        match place {
+            Place::Goauth { wallet, command } => {
+                deposit::into_wallet(wallet, gateway.base(), granted, command, &who, environment)
+            }
+            Place::Netrc { path } => {
+                let made = deposit::long_lived(gateway, &granted.access, scope).await?;
+                let token = long.insert(made.token);
+                Ok(deposit::into_netrc(path, gateway.base(), LOGIN, token, &who)?.until(made.expires))
+            }
         }
+    });
+    let deposited = deposited.await;
+    let needless = match (&deposited, place) {
+        (Ok(_), Place::Goauth { .. }) => Vec::new(),
+        (Ok(_), Place::Netrc { .. }) => short,
+        (Err(_), _) => short.into_iter().chain(long).collect(),
+    };
+    let taken = interruptible(revocation::take_back(gateway.base(), Ok(gateway), &needless, "what was granted")).await;
+    match deposited {
+        // The short-lived ones end by themselves soon.
+        Ok(deposited) => Ok(deposited),
+        Err(failure) => Err(failure.and(taken.err())),
+    }
+}
+
+/// Ctrl-C ends what waits, and lets what has to be done then be done.
+async fn interruptible<T>(waiting: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        done = waiting => done,
+        _ = tokio::signal::ctrl_c() => Err(Failure::new("interrupted")),
     }
 }
 
 fn opener(args: &Args) -> &'static dyn Fn(&str) {
     if args.no_browser { &|_| {} } else { &browser::open }
-}
-
-pub(super) fn bearer(token: &Secret) -> Secret {
-    Secret::of(format!("Bearer {}", token.expose()))
-}
-
-fn basic(login: &str, token: &Secret) -> Secret {
-    let pair = Zeroizing::new(format!("{login}:{}", token.expose()));
-    Secret::of(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())))
 }
 
 /// One word, as a netrc file can have it.

@@ -3,18 +3,19 @@
 //! What can be done is done: a gateway that is down keeps nobody from cleaning up this machine, but it is said that the token
 //! still counts there.
 
-use super::gateway_choice::{Choice, block_on, entries};
+use super::authorization::is_issued;
+use super::gateway_choice::{Choice, block_on, entries, goproxy};
 use super::gateway_client::{GatewayClient, GatewayError};
 use super::gateway_url::GatewayUrl;
 use super::go_credential;
 use super::go_env;
 use super::goauth::setting;
-use super::netrc::NetrcFile;
-use super::oauth;
+use super::netrc::{Entry, NetrcFile, ownership};
+use super::revocation;
 use super::terminal::Failure;
 use super::wallet::Wallet;
 use crate::config::Secret;
-use crate::source::{Environment, go_setting};
+use crate::source::Environment;
 use std::io::{self, Write};
 
 /// Take back the credential for a gateway
@@ -56,9 +57,9 @@ fn known(choice: &Choice, wallet: &Wallet, environment: &Environment) -> Option<
         return choice.url.clone();
     }
     let netrc = NetrcFile::of_process().ok()?;
-    let list = go_setting("GOPROXY", environment)?.value;
+    let list = goproxy(environment);
     let kept = |base: &GatewayUrl| {
-        netrc.netrc.named(&base.machine()).next().is_some() || !matches!(wallet.read(base), Ok(None))
+        netrc.netrc.entries().any(|entry| ownership::is_own(&entry, base)) || !matches!(wallet.read(base), Ok(None))
     };
     let mut found = entries(&list).filter(kept);
     found.next().filter(|_| found.next().is_none())
@@ -88,12 +89,11 @@ async fn log_out(
         note(Ok(Some("removed what `modgate goauth` kept".to_owned())));
     }
     note(revoke(base, &gateway, &tokens, "the tokens of `modgate goauth`").await);
-    match of_netrc(base) {
-        Ok(Some((file, tokens))) => {
-            note(Ok(Some(format!("removed `machine {}` from {file}", base.machine()))));
+    match NetrcFile::of_process().map_err(|error| Failure::because(&error)).and_then(|file| of_netrc(base, file)) {
+        Ok((lines, tokens)) => {
+            lines.into_iter().for_each(|line| note(Ok(Some(line))));
             note(revoke(base, &gateway, &tokens, "the token of the netrc file").await);
         }
-        Ok(None) => {}
         Err(failure) => note(Err(failure)),
     }
     (done, failures)
@@ -119,18 +119,24 @@ fn of_wallet(base: &GatewayUrl, wallet: &Wallet) -> Result<Vec<Secret>, Failure>
     Ok(held.into_iter().flat_map(|held| held.refresh.into_iter().chain([held.access])).collect())
 }
 
-/// The file, and the tokens that were in it. What is no token of a gateway's, such as a password, is sent to nobody.
-fn of_netrc(base: &GatewayUrl) -> Result<Option<(String, Vec<Secret>)>, Failure> {
-    let mut file = NetrcFile::of_process().map_err(|error| Failure::because(&error))?;
-    let machine = base.machine();
-    let passwords =
-        file.netrc.named(&machine).filter_map(|entry| str::from_utf8(entry.password()).ok().map(Secret::new));
-    let tokens: Vec<_> = passwords.filter(|password| password.expose().starts_with("mg_")).collect();
-    if file.netrc.remove(&machine).map_err(Failure::new)? == 0 {
-        return Ok(None);
+/// What was done to the file, and the tokens that were in it. What is no token of a gateway's, such as a password, is sent to
+/// nobody.
+fn of_netrc(base: &GatewayUrl, mut file: NetrcFile) -> Result<(Vec<String>, Vec<Secret>), Failure> {
+    let is_own = |entry: &Entry<'_>| ownership::is_own(entry, base);
+    let passwords = file.netrc.entries().filter(is_own).map(|entry| entry.password());
+    let tokens = passwords.filter(|password| is_issued(password)).filter_map(|token| str::from_utf8(token).ok());
+    let tokens: Vec<_> = tokens.map(Secret::new).collect();
+    let own = file.netrc.entries().find(is_own).map(|entry| String::from_utf8_lossy(entry.name()).into_owned());
+    let (machine, shown) = (base.machine(), file.path.display().to_string());
+    let mut lines = Vec::new();
+    if file.netrc.remove(is_own).map_err(Failure::new)? > 0 {
+        file.write().map_err(|error| Failure::because(&error))?;
+        lines.extend(own.map(|own| format!("removed `machine {own}` from {shown}")));
     }
-    file.write().map_err(|error| Failure::because(&error))?;
-    Ok(Some((file.path.display().to_string(), tokens)))
+    for line in ownership::strangers(&file.netrc, base) {
+        lines.push(format!("left `machine {machine}` in {shown}:{line}, which may be of something else at that host"));
+    }
+    Ok((lines, tokens))
 }
 
 async fn revoke(
@@ -139,17 +145,29 @@ async fn revoke(
     tokens: &[Secret],
     which: &str,
 ) -> Result<Option<String>, Failure> {
-    for token in tokens {
-        let cause = match gateway {
-            Ok(gateway) => oauth::revoke(gateway, token).await.err().map(|error| error.to_string()),
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(cause) = cause {
-            let id = token.expose().split('_').nth(1).unwrap_or_default();
-            let hint =
-                format!("it still counts there: `modgate token revoke {id}` on the gateway, or its page {base}/-/");
-            return Err(Failure::new(format!("could not take back {which}: {cause}")).hint(hint));
-        }
-    }
+    revocation::take_back(base, gateway.as_ref(), tokens, which).await?;
     Ok((!tokens.is_empty()).then(|| format!("took back {which}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_something_else_at_the_host_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("netrc");
+        let stranger = "machine gw.test login git password s3cret\n";
+        std::fs::write(&path, format!("machine gw.test login modgate password mg_a_x\n{stranger}")).unwrap();
+        let base: GatewayUrl = "https://gw.test/go".parse().unwrap();
+        let out =
+            || of_netrc(&base, NetrcFile::read(path.clone()).unwrap()).unwrap_or_else(|failure| panic!("{failure}"));
+        let (lines, tokens) = out();
+        assert_eq!(tokens.iter().map(Secret::expose).collect::<Vec<_>>(), ["mg_a_x"]);
+        assert!(lines.len() == 2 && lines[1].contains("netrc:1"), "{lines:?}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), stranger);
+        let (lines, tokens) = out();
+        assert!(lines.len() == 1 && tokens.is_empty(), "{lines:?}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), stranger);
+    }
 }

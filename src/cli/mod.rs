@@ -31,6 +31,7 @@ mod netrc;
 mod oauth;
 mod own_tokens;
 pub mod policy;
+mod revocation;
 mod serve;
 pub mod terminal;
 pub mod token;

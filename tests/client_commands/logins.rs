@@ -143,6 +143,22 @@ fn a_denied_device_is_not_let_in() {
 }
 
 #[test]
+fn nobody_is_asked_to_approve_what_could_not_be_put_down() {
+    let scene = Scene::new("");
+    let mut developer = Developer::of(&scene.gateway);
+    developer.set("GOENV", "off");
+    developer.modgate(&["login", "--no-browser", "--goauth"]).fails("GOENV").without("enter the code");
+    developer.unset("GOENV");
+    fs::create_dir(developer.path("directory")).unwrap();
+    developer.set("NETRC", developer.path("directory").to_str().unwrap());
+    developer.modgate(&["login", "--no-browser"]).fails("cannot read").without("enter the code");
+    developer.set("NETRC", developer.path("no/where/netrc").to_str().unwrap());
+    developer.modgate(&["login", "--no-browser"]).fails("cannot write").without("enter the code");
+    let acts: Vec<_> = scene.gateway.records().into_iter().filter(|record| record["act"] == "token.created").collect();
+    assert!(acts.is_empty(), "{acts:?}");
+}
+
+#[test]
 fn a_long_download_goes_on_while_the_helper_refreshes() {
     let scene = Scene::new("[tokens]\naccess_lifetime = \"5s\"\n");
     let mut developer = Developer::of(&scene.gateway);

@@ -1,18 +1,18 @@
 //! Where a credential is put: the netrc file, or the wallet together with GOAUTH.
 
-use super::bearer;
+use crate::cli::authorization::bearer;
 use crate::cli::gateway_choice;
 use crate::cli::gateway_client::{GatewayClient, Whoami};
 use crate::cli::gateway_url::GatewayUrl;
 use crate::cli::go_env::{self, Change};
 use crate::cli::goauth::setting;
-use crate::cli::netrc::NetrcFile;
-use crate::cli::oauth::{self, Granted};
+use crate::cli::netrc::{NetrcFile, ownership};
+use crate::cli::oauth::Granted;
 use crate::cli::terminal::{self, Failure};
 use crate::cli::wallet::{Held, Wallet};
 use crate::cli::{audit::printable, go_credential};
 use crate::config::Secret;
-use crate::source::{Environment, go_setting};
+use crate::source::Environment;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -23,8 +23,10 @@ use std::{
 
 /// Where it is to be put.
 pub(super) enum Place {
-    Netrc,
-    Goauth { ca: Option<PathBuf> },
+    /// The netrc file.
+    Netrc { path: PathBuf },
+    /// The wallet, and the command for GOAUTH.
+    Goauth { wallet: Wallet, command: String },
 }
 
 /// What was done; nothing secret.
@@ -91,17 +93,17 @@ fn note() -> String {
     }
 }
 
-/// Takes back what is not needed any more; what fails ends by itself soon.
-pub(super) async fn discard(gateway: &GatewayClient, granted: Granted) {
-    for token in granted.refresh.iter().chain([&granted.access]) {
-        let _ = oauth::revoke(gateway, token).await;
-    }
-}
-
 /// Writes the entry of the netrc file.
-pub(super) fn into_netrc(base: &GatewayUrl, login: &str, token: &Secret, who: &Whoami) -> Result<Deposited, Failure> {
-    let mut file = NetrcFile::of_process().map_err(|error| Failure::because(&error))?;
-    let machine = base.machine();
+pub(super) fn into_netrc(
+    path: &Path,
+    base: &GatewayUrl,
+    login: &str,
+    token: &Secret,
+    who: &Whoami,
+) -> Result<Deposited, Failure> {
+    // Read anew: somebody may have changed it while the approval was waited for.
+    let mut file = NetrcFile::read(path.to_owned()).map_err(|error| Failure::because(&error))?;
+    let machine = machine(&file, base)?;
     file.netrc.set(&machine, login, token.expose()).map_err(Failure::new)?;
     file.write().map_err(|error| Failure::because(&error))?;
     let shadowed = file.netrc.named(&machine).skip(1).map(|entry| entry.line()).collect();
@@ -117,28 +119,39 @@ pub(super) fn into_netrc(base: &GatewayUrl, login: &str, token: &Secret, who: &W
     })
 }
 
-/// Keeps the refresh token, and has the go command ask `modgate goauth`.
+/// The name of the entry, if that can be the gateway's.
+fn machine(file: &NetrcFile, base: &GatewayUrl) -> Result<String, Failure> {
+    ownership::name(&file.netrc, base).map_err(|stranger| {
+        let hint = format!(
+            "to keep both, with go 1.24 and later: modgate login --goauth {base}, or a line of your own that begins with \
+             `machine {}`; if it is an old one of the gateway, remove it",
+            base.place()
+        );
+        Failure::new(format!("{}: {stranger}", file.path.display())).hint(hint)
+    })
+}
+
+/// Keeps the refresh token, and has the go command ask `modgate goauth`. What was kept before comes back if that fails.
 pub(super) fn into_wallet(
+    wallet: &Wallet,
     base: &GatewayUrl,
     granted: Granted,
-    roots: Option<&Path>,
+    command: &str,
     who: &Whoami,
     environment: &Environment,
 ) -> Result<Deposited, Failure> {
     if granted.refresh.is_none() {
         return Err(Failure::new("the gateway gave no refresh token, so --goauth would end with the first token"));
     }
-    let roots = roots.map(fs::canonicalize).transpose()?;
-    let program = go_env::own_name()?;
-    let Some(command) = setting::ours(&program, base, roots.as_deref()) else {
-        return Err(Failure::new(format!("GOAUTH cannot name the program `{program}`: move it to a plainer path")));
-    };
-    let wallet = Wallet::of_process().map_err(|error| Failure::because(&error))?;
-    let held = Held::of(granted, Timestamp::now());
     let locked = wallet.lock(base).map_err(|error| Failure::because(&error))?;
-    locked.write(&held).map_err(|error| Failure::because(&error))?;
-    let before = go_credential::setting_of(environment);
-    let goauth = go_env::write(environment, "GOAUTH", Some(&setting::with(&before, base, &command)))?;
+    let before = locked.read().ok().flatten();
+    locked.write(&Held::of(granted, Timestamp::now())).map_err(|error| Failure::because(&error))?;
+    let set = setting::with(&go_credential::setting_of(environment), base, command);
+    let goauth = go_env::write(environment, "GOAUTH", Some(&set)).map_err(|failure| {
+        let restored = before.map_or_else(|| locked.remove(), |before| locked.write(&before));
+        let failure = failure.hint(format!("nothing was kept; once that works: modgate login --goauth {base}"));
+        failure.and(restored.err().map(|error| Failure::because(&error)))
+    })?;
     Ok(Deposited {
         gateway: base.to_string(),
         subject: who.subject.clone(),
@@ -149,6 +162,32 @@ pub(super) fn into_wallet(
         goauth: Some(goauth),
         expires: None,
     })
+}
+
+impl Place {
+    /// The netrc file, if an entry can be written there.
+    pub(super) fn netrc(base: &GatewayUrl) -> Result<Self, Failure> {
+        let file = NetrcFile::of_process().map_err(|error| Failure::because(&error))?;
+        machine(&file, base)?;
+        file.check_writable().map_err(|error| Failure::because(&error))?;
+        Ok(Self::Netrc { path: file.path })
+    }
+
+    /// The wallet and GOAUTH, if both can be written.
+    pub(super) fn goauth(base: &GatewayUrl, roots: Option<&Path>, environment: &Environment) -> Result<Self, Failure> {
+        if !base.is_https() {
+            return Err(Failure::new("the go command asks its GOAUTH helper for https only"));
+        }
+        let roots = roots.map(fs::canonicalize).transpose()?;
+        let program = go_env::own_name()?;
+        let Some(command) = setting::ours(&program, base, roots.as_deref()) else {
+            return Err(Failure::new(format!("GOAUTH cannot name the program `{program}`: move it to a plainer path")));
+        };
+        let wallet = Wallet::of_process().map_err(|error| Failure::because(&error))?;
+        wallet.lock(base).and_then(|locked| locked.check_writable()).map_err(|error| Failure::because(&error))?;
+        go_env::check_writable(environment, "GOAUTH")?;
+        Ok(Self::Goauth { wallet, command })
+    }
 }
 
 impl Deposited {
@@ -183,7 +222,7 @@ impl Deposited {
 
     /// The line that leads the go command to the gateway, if nothing does yet.
     fn goproxy(&self, environment: &Environment) -> Option<String> {
-        let set = go_setting("GOPROXY", environment).map(|setting| setting.value).unwrap_or_default();
+        let set = gateway_choice::goproxy(environment);
         let leads = gateway_choice::entries(&set).any(|base| base.as_str() == self.gateway);
         let line = go_env::line(environment, "GOPROXY", Some(&self.gateway));
         (!leads).then(|| format!("GOPROXY does not lead there yet:\n    {line}"))

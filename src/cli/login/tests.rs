@@ -1,8 +1,10 @@
-//! The two ways of approval, against an authorization server of the tests' own.
+//! The two ways of approval, and what becomes of what was granted, against an authorization server of the tests' own.
 
 use super::*;
-use crate::cli::fake_gateway::FakeGateway;
+use crate::cli::{fake_gateway::FakeGateway, wallet::Wallet};
+use crate::source::Platform;
 use std::{sync::Mutex, time::Duration};
+use tempfile::TempDir;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -77,20 +79,72 @@ fn a_browser_that_is_sent_away_ends_the_login() {
     assert_eq!(gateway.asked(), Vec::<String>::new());
 }
 
+/// What a gateway has granted is accepted into a place.
+fn accepted(gateway: &FakeGateway, place: &Place) -> Result<Deposited, Failure> {
+    let client = client(gateway);
+    let environment = Environment::new(Platform::Unix, []);
+    block_on(async {
+        let granted = device::grant(&client, None, &|_| {}, MILLISECOND).await?;
+        accept(&client, granted, place, None, &environment).await
+    })
+}
+
 #[test]
 fn a_long_lived_token_is_asked_for_by_bearer_and_the_short_ones_are_taken_back() {
-    let gateway = FakeGateway::start();
-    let granted =
-        block_on(device::grant(&client(&gateway), None, &|_| {}, MILLISECOND)).unwrap_or_else(|e| panic!("{e}"));
-    let long =
-        block_on(deposit::long_lived(&client(&gateway), &granted.access, None)).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!((long.token.expose(), long.expires.unwrap().to_string().as_str()), ("mg_long", "2027-01-01T00:00:00Z"));
-    block_on(async {
-        deposit::discard(&client(&gateway), granted).await;
-        Ok(())
-    })
-    .unwrap();
+    let (gateway, directory) = (FakeGateway::start(), TempDir::new().unwrap());
+    let path = directory.path().join("netrc");
+    let deposited = accepted(&gateway, &Place::Netrc { path: path.clone() }).unwrap_or_else(|e| panic!("{e}"));
+    let report = serde_json::to_value(&deposited).unwrap();
+    assert_eq!((&report["expires"], &report["way"]), (&"2027-01-01T00:00:00Z".into(), &"netrc".into()));
+    let machine = gateway.base().machine();
+    let written = std::fs::read_to_string(path).unwrap();
+    assert_eq!(written, format!("machine {machine} login modgate password mg_long\n"));
     assert_eq!(gateway.answers().revoked, ["mg_refresh1", "mg_access1"]);
+}
+
+#[test]
+fn a_login_that_fails_after_the_approval_leaves_nothing_that_counts() {
+    let directory = TempDir::new().unwrap();
+    let nowhere = Place::Netrc { path: directory.path().join("gone/netrc") };
+    let gateway = FakeGateway::start();
+    let failure = accepted(&gateway, &nowhere).unwrap_err().to_string();
+    assert!(failure.contains("cannot write") && !failure.contains("mg_"), "{failure}");
+    assert_eq!(gateway.answers().revoked, ["mg_refresh1", "mg_access1", "mg_long"]);
+
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    let wallet = Wallet::at(directory.path().join("file/wallet"));
+    let gateway = FakeGateway::start();
+    assert!(accepted(&gateway, &Place::Goauth { wallet, command: "modgate goauth".into() }).is_err());
+    assert_eq!(gateway.answers().revoked, ["mg_refresh1", "mg_access1"]);
+
+    // What cannot be taken back is named.
+    let gateway = FakeGateway::start();
+    gateway.answers().kept = vec!["mg_access1".into()];
+    let failure = accepted(&gateway, &nowhere).unwrap_err().to_string();
+    assert!(failure.contains("cannot write") && failure.contains("it still counts there"), "{failure}");
+    assert_eq!(gateway.answers().revoked, ["mg_refresh1", "mg_long"]);
+}
+
+#[test]
+fn an_entry_of_something_else_at_the_host_is_not_replaced() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("netrc");
+    let who = serde_json::from_value(serde_json::json!({"subject": "user:a", "method": "token"})).unwrap();
+    let token = Secret::new("mg_new");
+    let into = |url: &str| deposit::into_netrc(&path, &url.parse().unwrap(), LOGIN, &token, &who);
+    let stranger = "machine gw.test login git password s3cret\n";
+    std::fs::write(&path, stranger).unwrap();
+    let failure = into("https://gw.test/go").unwrap_err().to_string();
+    assert!(failure.contains("modgate login --goauth https://gw.test/go") && !failure.contains("s3cret"), "{failure}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), stranger);
+    // The gateway's own, and one that somebody named with the path, are.
+    std::fs::write(&path, "machine gw.test login modgate password mg_old\n").unwrap();
+    into("https://gw.test/go").unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "machine gw.test login modgate password mg_new\n");
+    std::fs::write(&path, format!("{stranger}machine gw.test/go login x password y\n")).unwrap();
+    into("https://gw.test/go").unwrap_or_else(|e| panic!("{e}"));
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(written, format!("{stranger}machine gw.test/go login modgate password mg_new\n"));
 }
 
 #[test]

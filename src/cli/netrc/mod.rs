@@ -9,11 +9,13 @@
 //! |---|---|
 //! | `entry` | the go command's reading |
 //! | `file` | where it is |
+//! | `ownership` | which entries are a gateway's |
 //!
 //! INVARIANT: an edit changes the bytes of one entry. All that the go command read before, it reads after.
 
 mod entry;
 mod file;
+pub(super) mod ownership;
 
 pub(super) use entry::Entry;
 pub(super) use file::{NetrcError, NetrcFile};
@@ -124,22 +126,20 @@ impl Netrc {
         Ok(())
     }
 
-    /// Removes every entry of a machine; how many there were.
-    pub(super) fn remove(&mut self, machine: &str) -> Result<usize, TangledError> {
+    /// Removes the entries that are to go; how many there were.
+    pub(super) fn remove(&mut self, goes: impl Fn(&Entry<'_>) -> bool) -> Result<usize, TangledError> {
         let mut edited = self.clone();
-        let count = edited.take_out_all(machine);
-        let is_other = |entry: &Entry<'_>| !entry.is_named(machine.as_bytes());
-        if !self.entries().filter(is_other).eq(edited.entries()) {
+        let count = edited.take_out_all(&goes);
+        if !self.entries().filter(|entry| !goes(entry)).eq(edited.entries()) {
             return Err(TangledError);
         }
         *self = edited;
         Ok(count)
     }
 
-    fn take_out_all(&mut self, machine: &str) -> usize {
-        let spans: Vec<Span> = Reading::of(&self.text).spans;
-        let mine = |span: &&Span| Entry::new(&self.text, (*span).clone()).is_named(machine.as_bytes());
-        let gone: Vec<Span> = spans.iter().filter(mine).cloned().collect();
+    fn take_out_all(&mut self, goes: impl Fn(&Entry<'_>) -> bool) -> usize {
+        let mut gone: Vec<Span> = Reading::of(&self.text).spans;
+        gone.retain(|span| goes(&Entry::new(&self.text, span.clone())));
         let mut ranges: Vec<Range<usize>> = gone.iter().flat_map(|span| span.pairs.iter().cloned()).collect();
         ranges.sort_by_key(|range| std::cmp::Reverse(range.start));
         for range in ranges {

@@ -47,6 +47,10 @@ fn as_go_reads(data: &str) -> Vec<Triple> {
     found
 }
 
+fn named(machine: &str) -> impl Fn(&Entry<'_>) -> bool {
+    move |entry| entry.is_named(machine.as_bytes())
+}
+
 fn edited(text: &str) -> String {
     let mut netrc = Netrc::new(text.into());
     netrc.set("gw.test:8443", "modgate", "mg_new").unwrap();
@@ -83,7 +87,7 @@ fn the_words_of_an_entry_are_replaced_in_their_place() {
 fn an_entry_goes_with_its_lines_and_nothing_else() {
     let removed = |text: &str| {
         let mut netrc = Netrc::new(text.into());
-        (netrc.remove("gw.test").unwrap(), String::from_utf8(netrc.text().to_vec()).unwrap())
+        (netrc.remove(named("gw.test")).unwrap(), String::from_utf8(netrc.text().to_vec()).unwrap())
     };
     assert_eq!(removed("# a\nmachine gw.test login x password y\n# b\n"), (1, "# a\n# b\n".into()));
     assert_eq!(removed("machine gw.test\r\n  login x\r\n  password y\r\nmachine b\r\n"), (1, "machine b\r\n".into()));
@@ -121,7 +125,7 @@ fn entries_are_found_as_the_go_command_finds_them() {
 fn what_would_make_entries_of_other_words_is_left_alone() {
     let text = "machine a\nmachine gw.test login x password y\ndefault d login z password w\n";
     let mut netrc = Netrc::new(text.into());
-    assert_eq!(netrc.remove("gw.test"), Err(TangledError));
+    assert_eq!(netrc.remove(named("gw.test")), Err(TangledError));
     assert!(netrc.text() == text.as_bytes());
 }
 
@@ -177,7 +181,7 @@ proptest! {
         let mut expected = triples(&netrc);
         expected.retain(|(machine, ..)| machine != "gw.test:8443");
         let before = netrc.clone();
-        match netrc.remove("gw.test:8443") {
+        match netrc.remove(named("gw.test:8443")) {
             Ok(_) => prop_assert_eq!(triples(&netrc), expected),
             Err(TangledError) => prop_assert!(netrc == before),
         }
@@ -188,7 +192,7 @@ proptest! {
         let mut netrc = Netrc::new(text.clone().into());
         prop_assume!(netrc.named("gw.test:8443").next().is_none() && (text.is_empty() || text.ends_with('\n')));
         netrc.set("gw.test:8443", "modgate", "mg_new").unwrap();
-        prop_assert_eq!(netrc.remove("gw.test:8443"), Ok(1));
+        prop_assert_eq!(netrc.remove(named("gw.test:8443")), Ok(1));
         prop_assert!(netrc.text() == text.as_bytes());
     }
 
@@ -197,6 +201,6 @@ proptest! {
         let mut netrc = Netrc::new(text);
         netrc.set("gw.test", "modgate", "p").unwrap();
         prop_assert_eq!(netrc.best("gw.test").unwrap().password(), b"p");
-        prop_assert!(netrc.remove("gw.test").is_err() || netrc.best("gw.test").is_none());
+        prop_assert!(netrc.remove(named("gw.test")).is_err() || netrc.best("gw.test").is_none());
     }
 }
