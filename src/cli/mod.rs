@@ -40,8 +40,9 @@ mod wallet;
 mod whoami;
 
 use crate::pipeline::tokens_path;
-use clap::error::ContextValue;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
+use gateway_choice::masked;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -171,12 +172,21 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// An error of usage without the arguments in which a password may stand, as before the `@` of a URL.
+/// An error of usage without what may be a password: of a URL what is no place, and of what is meant for a gateway all before an
+/// `@`. Other arguments have an `@` of their own (MODULE@VERSION) and are shown.
 fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    let is_gateway = argument.contains("GATEWAY");
+    let shown = |text: &String| match text.contains("://") {
+        true => masked(text),
+        false if is_gateway && text.contains('@') => "***".to_owned(),
+        false => text.clone(),
+    };
     let shown = |value: &ContextValue| match value {
-        ContextValue::String(text) if text.contains('@') => Some(ContextValue::String("***".to_owned())),
-        ContextValue::Strings(texts) if texts.iter().any(|text| text.contains('@')) => {
-            Some(ContextValue::Strings(vec!["***".to_owned()]))
+        ContextValue::String(text) => Some(ContextValue::String(shown(text))),
+        ContextValue::Strings(texts) => Some(ContextValue::Strings(texts.iter().map(shown).collect())),
+        ContextValue::StyledStrs(texts) if texts.iter().any(|text| text.to_string().contains("://")) => {
+            Some(ContextValue::StyledStrs(Vec::new()))
         }
         _ => None,
     };
@@ -232,16 +242,26 @@ mod tests {
             &["tokens", "list", &format!("--json={url}")],
             &["tokens", "revoke", url],
             &["doctor", "https://me:s3/cret@gw.test"],
-            &["login", "--", "me:s3cret@gw.test"],
+            &["login", "me:s3cret@gw.test"],
+            &["login", &format!("--{url}")],
+            &["login", "https://gw.test/?token=s3cret"],
             &[url],
         ] {
             let error = Cli::try_parse_from([&["modgate"], arguments].concat()).unwrap_err();
             let text = without_secrets(error).render().to_string();
             assert!(!text.contains("s3") && !text.contains("cret"), "{text}");
         }
-        let text =
-            without_secrets(Cli::try_parse_from(["modgate", "login", "gw.test"]).unwrap_err()).render().to_string();
-        assert!(text.contains("gw.test"), "{text}");
+        for (arguments, shown) in [
+            (&["login", "gw.test"][..], "'gw.test'"),
+            (&["login", url], "'https://gw.test'"),
+            (&["whoami", "--nonsense", "a@b"], "'--nonsense'"),
+            (&["policy", "explain", "--nonsense=example.com/x@v1"], "--nonsense"),
+            (&["tokens", "revoke", "alice@corp"], "'alice@corp'"),
+        ] {
+            let error = Cli::try_parse_from([&["modgate"], arguments].concat()).unwrap_err();
+            let text = without_secrets(error).render().to_string();
+            assert!(text.contains(shown), "{text}");
+        }
     }
 
     #[test]
