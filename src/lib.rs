@@ -33,14 +33,14 @@
 //! # Around it
 //!
 //! [`config`] reads the settings, [`cli`] is the command line, [`telemetry`] is logs and metrics; what must survive a power cut is
-//! written by `durable`.
+//! written by `durability`.
 
 pub mod audit;
 pub mod checksum;
 pub mod cli;
 pub mod config;
 pub mod console;
-mod durable;
+mod durability;
 pub mod error;
 pub mod forward;
 pub mod goproxy;

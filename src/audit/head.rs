@@ -14,7 +14,7 @@ use super::{
     segment::{Medium, Segment, numbers},
     sync::Due,
 };
-use crate::durable::sync_directory;
+use crate::durability::sync_directory;
 use jiff::Timestamp;
 use std::{
     io::{self, ErrorKind},

@@ -12,7 +12,7 @@ use super::{
     lines::Forward,
     segment::{Segment, name},
 };
-use crate::durable::sync_directory;
+use crate::durability::sync_directory;
 use std::{
     fmt,
     fs::{File, OpenOptions},

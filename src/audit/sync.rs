@@ -6,7 +6,7 @@
 //! INVARIANT: no lock that an append takes is held during fdatasync.
 
 use super::{AuditError, journal::Shared, segment::Medium};
-use crate::durable::sync_directory;
+use crate::durability::sync_directory;
 use std::{
     io,
     path::Path,

@@ -1,7 +1,7 @@
 //! Changing the go command's settings: `go env -w`, which writes where the go command itself would.
 
 use super::terminal::Failure;
-use crate::durable;
+use crate::durability;
 use crate::source::{Environment, go_setting};
 use serde::Serialize;
 use std::{
@@ -76,7 +76,7 @@ pub(super) fn check_writable(environment: &Environment, name: &str) -> Result<()
             .ancestors()
             .skip(1)
             .find(|directory| directory.exists())
-            .map_or(Ok(()), |directory| durable::check_writable(&directory.join("env"))),
+            .map_or(Ok(()), |directory| durability::check_writable(&directory.join("env"))),
     };
     writable.map_err(|error| wrong(&format!("`{}`: {error}", file.display())))
 }

@@ -8,7 +8,7 @@
 //!            goauth    short-lived ones, refreshed by `modgate goauth`      deposit
 //! ```
 //!
-//! INVARIANT: nothing on this machine changes before the gateway has accepted the credential; no secret is printed. Nobody is
+//! INVARIANT: no setting and no file with credentials changes before the gateway has accepted the credential; no secret is printed. Nobody is
 //! asked to approve what could not be put down then, and a login that fails leaves nothing that counts at the gateway.
 
 mod browser;

@@ -17,7 +17,7 @@ use super::first_run::{FirstRunError, private_directory};
 use super::gateway_url::GatewayUrl;
 use super::oauth::Granted;
 use crate::config::Secret;
-use crate::durable;
+use crate::durability;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -160,12 +160,12 @@ impl Locked<'_> {
         };
         let wrong = |cause| WalletError::Write { path: self.path.clone(), cause };
         let text = Zeroizing::new(serde_json::to_vec(&stored).map_err(|error| wrong(error.into()))?);
-        durable::write_private(&self.path, &text).map_err(wrong)
+        durability::write_private(&self.path, &text).map_err(wrong)
     }
 
     /// Whether [`Self::write`] would work now.
     pub(super) fn check_writable(&self) -> Result<(), WalletError> {
-        durable::check_writable(&self.path).map_err(|cause| WalletError::Write { path: self.path.clone(), cause })
+        durability::check_writable(&self.path).map_err(|cause| WalletError::Write { path: self.path.clone(), cause })
     }
 
     /// Keeps nothing any more.

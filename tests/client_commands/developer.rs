@@ -64,6 +64,10 @@ impl Developer {
         self.variables.insert(name.into(), value.into());
     }
 
+    pub(super) fn variable(&self, name: &str) -> &str {
+        &self.variables[name]
+    }
+
     pub(super) fn unset(&mut self, name: &str) {
         self.variables.remove(name);
     }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
+    os::unix::fs::PermissionsExt,
     process::{ChildStderr, Command},
 };
 
@@ -156,6 +157,27 @@ fn nobody_is_asked_to_approve_what_could_not_be_put_down() {
     developer.modgate(&["login", "--no-browser"]).fails("cannot write").without("enter the code");
     let acts: Vec<_> = scene.gateway.records().into_iter().filter(|record| record["act"] == "token.created").collect();
     assert!(acts.is_empty(), "{acts:?}");
+}
+
+#[test]
+fn a_login_whose_goauth_cannot_be_set_is_undone_here_and_there() {
+    let scene = Scene::new("");
+    let mut developer = Developer::of(&scene.gateway);
+    let path = std::env::var("PATH").unwrap();
+    let real = std::env::split_paths(&path).map(|directory| directory.join("go")).find(|go| go.is_file()).unwrap();
+    let bin = developer.path("bin");
+    fs::create_dir(&bin).unwrap();
+    // As where the disk fills up in between: what only looks works, what writes fails.
+    let script =
+        format!("#!/bin/sh\ncase $2 in -w) echo no space >&2; exit 1;; esac\nexec {} \"$@\"\n", real.display());
+    fs::write(bin.join("go"), script).unwrap();
+    fs::set_permissions(bin.join("go"), fs::Permissions::from_mode(0o755)).unwrap();
+    developer.set("PATH", &format!("{}:{}", bin.display(), developer.variable("PATH")));
+    scene.log_in_by_browser(&developer, &["--goauth"]).fails("no space").without("mg_").without("still count");
+    let left: Vec<_> = fs::read_dir(developer.path(".config/modgate/wallet")).unwrap().collect();
+    assert_eq!(left.len(), 1, "the lock alone: {left:?}");
+    let revoked = scene.gateway.records().into_iter().filter(|record| record["act"] == "token.revoked").count();
+    assert!(revoked >= 2, "{revoked}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! The files and directories of a first start, with errors that name them. How they are written is in `durable`.
+//! The files and directories of a first start, with errors that name them. How they are written is in `durability`.
 
 use super::FirstRunError;
-use crate::durable;
+use crate::durability;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::path::Path;
@@ -17,12 +17,12 @@ pub(in crate::cli) fn private_directory(path: &Path) -> Result<(), FirstRunError
 
 /// Writes a file that only its owner can read.
 pub(in crate::cli) fn write_private(path: &Path, content: &[u8]) -> Result<(), FirstRunError> {
-    durable::write_private(path, content).map_err(|cause| FirstRunError::Write { path: path.to_owned(), cause })
+    durability::write_private(path, content).map_err(|cause| FirstRunError::Write { path: path.to_owned(), cause })
 }
 
 /// Writes a file that everybody can read.
 pub(super) fn write_public(path: &Path, content: &[u8]) -> Result<(), FirstRunError> {
-    durable::write_public(path, content).map_err(|cause| FirstRunError::Write { path: path.to_owned(), cause })
+    durability::write_public(path, content).map_err(|cause| FirstRunError::Write { path: path.to_owned(), cause })
 }
 
 /// The content of a file, `None` if there is no such file.

@@ -1,7 +1,7 @@
 //! The netrc file on disk: where the go command looks for it, and how it is replaced whole.
 
 use super::Netrc;
-use crate::durable;
+use crate::durability;
 use std::{fs, io, path::PathBuf};
 
 /// A netrc file and its content.
@@ -67,13 +67,13 @@ impl NetrcFile {
     /// link, what it leads to is replaced.
     pub(in crate::cli) fn write(&self) -> Result<(), NetrcError> {
         let target = self.target()?;
-        durable::write_private(&target, self.netrc.text()).map_err(|cause| NetrcError::Write { path: target, cause })
+        durability::write_private(&target, self.netrc.text()).map_err(|cause| NetrcError::Write { path: target, cause })
     }
 
     /// Whether [`Self::write`] would work now.
     pub(in crate::cli) fn check_writable(&self) -> Result<(), NetrcError> {
         let target = self.target()?;
-        durable::check_writable(&target).map_err(|cause| NetrcError::Write { path: target, cause })
+        durability::check_writable(&target).map_err(|cause| NetrcError::Write { path: target, cause })
     }
 
     fn target(&self) -> Result<PathBuf, NetrcError> {
