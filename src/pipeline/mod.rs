@@ -189,7 +189,8 @@ impl Gateway {
         let decided = self.authorize(trail);
         // Also what the policy refuses: it costs a record.
         self.shape(trail).await?;
-        self.serve(&decided?, request, trail).await
+        let permit = decided?;
+        self.serve(&permit, request, trail).await
     }
 
     /// The URL path as a target; nothing after this looks at the URL again.

@@ -185,19 +185,29 @@ struct H1 {
 }
 
 impl<H: Handler> Asked<H> {
-    async fn answer(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "would hold the request twice, in a future that is moved for each request"
+    )]
+    fn answer(
         self: Rc<Self>,
         mut request: Request<Incoming>,
         turn: Turn,
-    ) -> Result<Response<Tracked>, Infallible> {
-        let mut answer = match self.h1.as_ref().and_then(|h1| h1.refuse(&request)) {
-            Some(refusal) => refusal,
-            None => self.handled(&mut request).await,
-        };
+    ) -> impl Future<Output = Result<Response<Tracked>, Infallible>> {
+        async move {
+            if let Some(refusal) = self.h1.as_ref().and_then(|h1| h1.refuse(&request)) {
+                return Ok(self.tracked(refusal, turn));
+            }
+            let answer = self.handled(&mut request).await;
+            Ok(self.tracked(answer, turn))
+        }
+    }
+
+    fn tracked(&self, mut answer: Response<Body>, turn: Turn) -> Response<Tracked> {
         if self.h1.as_ref().is_some_and(|h1| h1.drain.is_cancelled()) {
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok(answer.map(|body| Tracked::new(body, turn)))
+        answer.map(|body| Tracked::new(body, turn))
     }
 
     async fn handled(&self, request: &mut Request<Incoming>) -> Response<Body> {
