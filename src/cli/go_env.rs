@@ -53,7 +53,7 @@ pub(super) fn write(environment: &Environment, name: &'static str, value: Option
     }
 }
 
-/// Whether [`write`] would work now, as far as that can be told without changing anything.
+/// Whether [`write()`] would work now, as far as that can be told without changing anything.
 pub(super) fn check_writable(environment: &Environment, name: &str) -> Result<(), Failure> {
     if is_of_environment(environment, name) {
         return Ok(());
