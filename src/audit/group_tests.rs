@@ -104,31 +104,25 @@ async fn a_rest_that_cannot_be_cut_is_nobodys_record() {
 }
 
 #[test]
-fn whoever_leads_and_goes_away_writes_for_the_others() {
-    let dir = tempfile::tempdir().unwrap();
-    let group = Group::new(Arc::new(open(dir.path())));
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut first = Box::pin(hand_in(&group, "r0"));
-    let mut second = Box::pin(hand_in(&group, "r1"));
-    assert!(first.poll_unpin(&mut cx).is_pending());
-    assert!(second.poll_unpin(&mut cx).is_pending());
-    assert!(told(dir.path()).is_empty());
-    drop(first);
-    assert_eq!(told(dir.path()), ["r0", "r1"]);
-    assert!(second.poll_unpin(&mut cx).is_ready());
-}
-
-#[test]
-fn whoever_follows_and_goes_away_is_not_waited_for() {
-    let dir = tempfile::tempdir().unwrap();
-    let group = Group::new(Arc::new(open(dir.path())));
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut first = Box::pin(hand_in(&group, "r0"));
-    let mut second = Box::pin(hand_in(&group, "r1"));
-    assert!(first.poll_unpin(&mut cx).is_pending() && second.poll_unpin(&mut cx).is_pending());
-    drop(second);
-    assert!(first.poll_unpin(&mut cx).is_ready());
-    assert_eq!(told(dir.path()), ["r0", "r1"]);
+fn whoever_goes_away_keeps_nobody_waiting() {
+    for leader_goes in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let group = Group::new(Arc::new(open(dir.path())));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut first = Box::pin(hand_in(&group, "r0"));
+        let mut second = Box::pin(hand_in(&group, "r1"));
+        assert!(first.poll_unpin(&mut cx).is_pending() && second.poll_unpin(&mut cx).is_pending());
+        assert!(told(dir.path()).is_empty());
+        if leader_goes {
+            drop(first);
+            assert_eq!(told(dir.path()), ["r0", "r1"]);
+            assert!(second.poll_unpin(&mut cx).is_ready());
+        } else {
+            drop(second);
+            assert!(first.poll_unpin(&mut cx).is_ready());
+            assert_eq!(told(dir.path()), ["r0", "r1"]);
+        }
+    }
 }
 
 #[tokio::test]

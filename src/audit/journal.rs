@@ -178,10 +178,12 @@ impl Shared {
     fn append(&self, record: &Record<'_>) -> Result<(), AuditError> {
         LINE.with_borrow_mut(|line| {
             line.clear();
-            self.encode(record, line)?;
-            let (_, error) = self.append_lines(Lines { bytes: line, count: 1, time: record.time });
+            let appended = self.encode(record, line).and_then(|()| {
+                let (_, error) = self.append_lines(Lines { bytes: line, count: 1, time: record.time });
+                error.map_or(Ok(()), Err)
+            });
             line.shrink_to(KEPT_CAPACITY);
-            error.map_or(Ok(()), Err)
+            appended
         })
     }
 

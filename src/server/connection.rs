@@ -42,10 +42,12 @@ const H2_SEND_BUFFER: usize = 128 << 10;
 const H2_PENDING_RESETS: usize = 20;
 /// Streams that we reset because of the peer's errors before the connection is given up (CVE-2025-8671).
 const H2_LOCAL_RESETS: usize = 256;
-/// A peer that is silent for so long is probed, and given up after as many probes without an answer. By TCP, not by HTTP/2's PING: the
-/// system does it without a price for each frame, and for HTTP/1.1 as well.
+/// A peer that is silent for so long is probed, by TCP and not by HTTP/2's PING: the system does it without a price for each
+/// frame, and for HTTP/1.1 as well.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
+/// The time from one probe to the next.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+/// A peer that answers none of so many is given up.
 const KEEPALIVE_PROBES: u32 = 3;
 
 /// HTTP/1.1 and HTTP/2 with the limits of the settings. ALPN chooses; without TLS it is HTTP/1.1, and no upgrade.
