@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(super) struct Identity {
     subject: Arc<str>,
     groups: Arc<[Arc<str>]>,
-    roles: Vec<Arc<str>>,
+    roles: Arc<[Arc<str>]>,
     method: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<Arc<str>>,

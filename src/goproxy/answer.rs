@@ -8,7 +8,7 @@
 use super::{Asked, SumdbAsk, Target, negotiation};
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, response::Builder},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
 };
 use jiff::{Timestamp, fmt::rfc2822};
 use std::ops::Range;
@@ -50,13 +50,12 @@ impl About<'_> {
         if self.is_known(wish) {
             return self.not_modified(compressed.is_some());
         }
-        let builder = self.builder(StatusCode::OK, compressed.is_some());
-        match compressed {
-            Some(gzip) => {
-                finish(builder.header(header::CONTENT_ENCODING, "gzip"), wish, gzip.len() as u64, || gzip.into())
-            }
-            None => finish(builder, wish, bytes.len() as u64, || bytes.into()),
+        let mut answer = self.head(StatusCode::OK, compressed.is_some());
+        if compressed.is_some() {
+            answer.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
+        let bytes = compressed.unwrap_or(bytes);
+        of_length(answer, wish, bytes.len() as u64, || bytes.into())
     }
 
     /// An answer of bytes that stream; `body` gives the whole of them. `length` is unknown while a source keeps it to itself.
@@ -64,20 +63,20 @@ impl About<'_> {
         if let Some(unchanged) = self.unchanged(wish) {
             return unchanged;
         }
-        let builder = self.builder(StatusCode::OK, false);
+        let answer = self.head(StatusCode::OK, false);
         match length {
-            Some(length) => finish(builder, wish, length, body),
-            None if wish.method == Method::HEAD => done(builder, Body::empty()),
-            None => done(builder, body()),
+            Some(length) => of_length(answer, wish, length, body),
+            None if wish.method == Method::HEAD => answer,
+            None => answer.map(|_| body()),
         }
     }
 
     /// Part of an answer whose length is known.
     pub fn part(&self, wish: Wish<'_>, part: &Range<u64>, length: u64, body: impl FnOnce() -> Body) -> Response<Body> {
         let last = part.end.saturating_sub(1);
-        let builder = self.builder(StatusCode::PARTIAL_CONTENT, false);
-        let builder = builder.header(header::CONTENT_RANGE, format!("bytes {}-{last}/{length}", part.start));
-        finish(builder, wish, part.end.saturating_sub(part.start), body)
+        let mut answer = self.head(StatusCode::PARTIAL_CONTENT, false);
+        content_range(&mut answer, &format!("bytes {}-{last}/{length}", part.start));
+        of_length(answer, wish, part.end.saturating_sub(part.start), body)
     }
 
     /// 304, where the caller has these bytes already.
@@ -88,13 +87,14 @@ impl About<'_> {
     /// 416: the part that is asked for lies outside the `length` bytes that there are.
     pub fn outside(&self, wish: Wish<'_>, length: u64) -> Response<Body> {
         let text = format!("the range lies outside the module zip of {length} bytes\n");
-        let builder = Response::builder()
-            .status(StatusCode::RANGE_NOT_SATISFIABLE)
-            .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
-            .header(header::CONTENT_RANGE, format!("bytes */{length}"))
-            .header(header::CACHE_CONTROL, "no-store")
-            .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-        finish(builder, wish, text.len() as u64, || text.into())
+        let mut answer = Response::new(Body::empty());
+        *answer.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+        let headers = answer.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        content_range(&mut answer, &format!("bytes */{length}"));
+        of_length(answer, wish, text.len() as u64, || text.into())
     }
 
     fn is_known(&self, wish: Wish<'_>) -> bool {
@@ -102,28 +102,29 @@ impl About<'_> {
     }
 
     fn not_modified(&self, gzip: bool) -> Response<Body> {
-        done(self.builder(StatusCode::NOT_MODIFIED, gzip), Body::empty())
+        self.head(StatusCode::NOT_MODIFIED, gzip)
     }
 
-    fn builder(&self, status: StatusCode, gzip: bool) -> Builder {
-        let mut builder = Response::builder().status(status);
-        if let Some(headers) = builder.headers_mut() {
-            headers.reserve(HEADERS);
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(self.target)));
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control()));
-            headers.insert(header::VARY, HeaderValue::from_static("Authorization, Accept-Encoding"));
-            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-            if let Some(etag) = self.etag.and_then(|etag| tag(etag, gzip)) {
-                headers.insert(header::ETAG, etag);
-            }
-            if let Some(date) = self.modified.and_then(http_date) {
-                headers.insert(header::LAST_MODIFIED, date);
-            }
-            if matches!(self.target, Target::Module { asked: Asked::Zip(_), .. }) {
-                headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-            }
+    /// Status and headers but for the length; no body.
+    fn head(&self, status: StatusCode, gzip: bool) -> Response<Body> {
+        let mut answer = Response::new(Body::empty());
+        *answer.status_mut() = status;
+        let headers = answer.headers_mut();
+        headers.reserve(HEADERS);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(self.target)));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control()));
+        headers.insert(header::VARY, HeaderValue::from_static("Authorization, Accept-Encoding"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(etag) = self.etag.and_then(|etag| tag(etag, gzip)) {
+            headers.insert(header::ETAG, etag);
         }
-        builder
+        if let Some(date) = self.modified.and_then(http_date) {
+            headers.insert(header::LAST_MODIFIED, date);
+        }
+        if matches!(self.target, Target::Module { asked: Asked::Zip(_), .. }) {
+            headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        }
+        answer
     }
 
     fn cache_control(&self) -> &'static str {
@@ -136,14 +137,19 @@ impl About<'_> {
     }
 }
 
-/// Headers are complete but for the length; HEAD gets them alone.
-fn finish(builder: Builder, wish: Wish<'_>, length: u64, body: impl FnOnce() -> Body) -> Response<Body> {
-    let builder = builder.header(header::CONTENT_LENGTH, length);
-    done(builder, if wish.method == Method::HEAD { Body::empty() } else { body() })
+/// The answer with its length and body; HEAD gets no body.
+fn of_length(mut answer: Response<Body>, wish: Wish<'_>, length: u64, body: impl FnOnce() -> Body) -> Response<Body> {
+    answer.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    if wish.method != Method::HEAD {
+        *answer.body_mut() = body();
+    }
+    answer
 }
 
-fn done(builder: Builder, body: Body) -> Response<Body> {
-    builder.body(body).unwrap_or_else(|_| Response::new(Body::empty()))
+fn content_range(answer: &mut Response<Body>, range: &str) {
+    if let Ok(range) = HeaderValue::from_str(range) {
+        answer.headers_mut().insert(header::CONTENT_RANGE, range);
+    }
 }
 
 /// The entity tag as a header; another one for the gzip form, since they are other bytes.

@@ -235,9 +235,9 @@ impl SumdbAsk {
 
 /// What no element of any path may be. Without this, `/./` and `//` would only be refused as odd module paths.
 fn check_elements(path: &str) -> Result<(), &'static str> {
-    path.split('/').try_for_each(|element| match element {
-        "" => Err("double or trailing slash in the path"),
-        "." | ".." => Err("`.` or `..` in the path"),
+    path.as_bytes().split(|&byte| byte == b'/').try_for_each(|element| match element {
+        b"" => Err("double or trailing slash in the path"),
+        b"." | b".." => Err("`.` or `..` in the path"),
         element if element.len() > MAX_ELEMENT => Err("path element too long"),
         _ => Ok(()),
     })

@@ -15,12 +15,6 @@ pub(crate) enum Kind {
     File,
 }
 
-/// What Windows keeps for devices, whatever the case and whatever follows the first dot.
-const DEVICES: [&str; 22] = [
-    "CON", "PRN", "AUX", "NUL", "COM1", "COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9", "LPT1", "LPT2",
-    "LPT3", "LPT4", "LPT5", "LPT6", "LPT7", "LPT8", "LPT9",
-];
-
 /// Checks every element of a path; the reason if one is refused.
 pub(crate) fn check_path(path: &str, kind: Kind) -> Result<(), String> {
     if path.is_empty() {
@@ -29,7 +23,7 @@ pub(crate) fn check_path(path: &str, kind: Kind) -> Result<(), String> {
     if path.starts_with('-') && kind == Kind::Module {
         return Err("leading dash".into());
     }
-    if path.contains("//") {
+    if path.as_bytes().windows(2).any(|pair| pair == b"//") {
         return Err("double slash".into());
     }
     if path.ends_with('/') {
@@ -60,7 +54,7 @@ pub(crate) fn check_element(element: &str, kind: Kind) -> Result<(), String> {
         return Err(format!("invalid char {c:?}"));
     }
     let short = element.split('.').next().unwrap_or_default();
-    if matches!(short.len(), 3 | 4) && DEVICES.iter().any(|device| device.eq_ignore_ascii_case(short)) {
+    if is_device(short) {
         return Err(format!("`{short}` disallowed as path element component on Windows"));
     }
     if kind == Kind::Module && looks_like_short_name(short) {
@@ -77,6 +71,16 @@ fn allowed(c: char, kind: Kind) -> bool {
         Kind::Module => matches!(c, '-' | '.' | '_' | '~'),
         Kind::File if c.is_ascii() => "!#$%&()+,-.=@[]^_{}~ ".contains(c),
         Kind::File => is_letter(c),
+    }
+}
+
+/// What Windows keeps for devices, whatever the case and whatever follows the first dot: `CON`, `COM1` to `COM9`.
+fn is_device(short: &str) -> bool {
+    let among = |names: &[&str], name: &str| names.iter().any(|device| device.eq_ignore_ascii_case(name));
+    match short.split_at_checked(3) {
+        Some((name, "")) => among(&["CON", "PRN", "AUX", "NUL"], name),
+        Some((name, "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9")) => among(&["COM", "LPT"], name),
+        _ => false,
     }
 }
 
@@ -99,9 +103,13 @@ mod tests {
 
     #[test]
     fn nobody_may() {
-        for name in ["", ".", "..", "a.", "con", "Aux.go", "lpt9.x.y", "a:b", "a\\b", "a\nb", "a*b", "a\u{301}"] {
+        for name in ["", ".", "..", "a.", "con", "Aux.go", "com1", "lpt9.x.y", "a:b", "a\\b", "a\nb", "a*b", "a\u{301}"]
+        {
             assert!(check_element(name, Kind::File).is_err(), "{name:?}");
             assert!(check_element(name, Kind::Module).is_err(), "{name:?}");
+        }
+        for name in ["com", "com0", "com10", "lpt", "xaux", "console"] {
+            assert!(check_element(name, Kind::Module).is_ok(), "{name}");
         }
         for path in ["/a", "a/", "a//b", "a/./b", "a/../b"] {
             assert!(check_path(path, Kind::File).is_err(), "{path:?}");

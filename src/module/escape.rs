@@ -3,6 +3,8 @@
 //! Some file systems do not tell `BurntSushi` from `burntsushi`, so neither URLs nor stores hold upper-case letters.
 //! Both functions are over ASCII; whatever else is checked (paths, versions) is checked by the caller.
 
+use std::borrow::Cow;
+
 /// The escaped form. The inverse of [`unescape`] for text without `!`.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
@@ -16,7 +18,11 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// The text that was escaped; `None` for a raw upper-case letter, a stray `!` or anything beyond ASCII.
-pub(super) fn unescape(escaped: &str) -> Option<String> {
+pub(super) fn unescape(escaped: &str) -> Option<Cow<'_, str>> {
+    // Nearly all of them.
+    if escaped.bytes().all(|byte| byte.is_ascii() && byte != b'!' && !byte.is_ascii_uppercase()) {
+        return Some(Cow::Borrowed(escaped));
+    }
     let mut text = String::with_capacity(escaped.len());
     let mut chars = escaped.chars();
     while let Some(c) = chars.next() {
@@ -27,7 +33,7 @@ pub(super) fn unescape(escaped: &str) -> Option<String> {
             _ => return None,
         }
     }
-    Some(text)
+    Some(Cow::Owned(text))
 }
 
 #[cfg(test)]
@@ -38,6 +44,7 @@ mod tests {
     fn each_undoes_the_other() {
         assert_eq!(escape("BurntSushi/toml"), "!burnt!sushi/toml");
         assert_eq!(unescape("!burnt!sushi/toml").as_deref(), Some("BurntSushi/toml"));
+        assert_eq!(unescape("pkg/errors").as_deref(), Some("pkg/errors"));
     }
 
     #[test]

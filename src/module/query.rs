@@ -26,7 +26,7 @@ impl Query {
         if text.len() > MAX_LENGTH {
             return Err(VersionError::new(&text, format!("longer than {MAX_LENGTH} bytes")));
         }
-        if matches!(text.as_str(), "latest" | "upgrade" | "patch") {
+        if matches!(&*text, "latest" | "upgrade" | "patch") {
             return Err(VersionError::new(&text, "the go command resolves this itself and asks for the list"));
         }
         match check_element(&text, Kind::File) {

@@ -21,7 +21,7 @@ impl Gateway {
         };
         let policy = self.policy.load();
         let authorization = policy.authorize_from(&trail.principal, &target, day(trail.received), client(trail));
-        trail.ruling = Ruling::of(&authorization, policy.roles(&trail.principal).into(), policy.digest().into());
+        trail.ruling = Ruling::of(&authorization, policy.digest().into());
         match authorization.verdict {
             Verdict::Permitted(permit) => Ok(permit),
             Verdict::Withheld(rule) => Err(withheld(&target, &rule)),

@@ -65,7 +65,7 @@ impl Ruling {
         self.rule.clone_from(&decision.rule);
     }
 
-    pub(super) fn of(authorization: &Authorization, roles: Arc<[Arc<str>]>, digest: Arc<str>) -> Self {
+    pub(super) fn of(authorization: &Authorization, digest: Arc<str>) -> Self {
         let decision = match (&authorization.verdict, authorization.decision.effect) {
             (Verdict::Withheld(_), _) => audit::Decision::Withheld,
             (Verdict::Denied, _) | (_, Effect::Deny) => audit::Decision::Deny,
@@ -75,7 +75,13 @@ impl Ruling {
             Verdict::Withheld(rule) => Some(Arc::clone(rule)),
             _ => authorization.decision.rule.clone(),
         };
-        Self { decision, rule, warnings: authorization.decision.warnings.clone(), roles, digest: Some(digest) }
+        Self {
+            decision,
+            rule,
+            warnings: authorization.decision.warnings.clone(),
+            roles: Arc::clone(&authorization.roles),
+            digest: Some(digest),
+        }
     }
 }
 

@@ -46,10 +46,11 @@ impl Policy {
         let standing = self.roles.standing(principal.identities());
         let asking = Asking { standing: &standing, action: Action::Read, day: today };
         let limit = Limit::of(principal.scope.as_deref(), client);
-        match module_of(target) {
+        let (decision, verdict) = match module_of(target) {
             Some((path, version)) => self.authorize_module(asking, &limit, target, path, version),
             None => self.authorize_anywhere(asking, &limit, target),
-        }
+        };
+        Authorization { decision, verdict, roles: self.roles.names(&standing) }
     }
 
     fn authorize_module(
@@ -59,7 +60,7 @@ impl Policy {
         target: &Target,
         path: &ModulePath,
         version: Option<&Version>,
-    ) -> Authorization {
+    ) -> (Decision, Verdict) {
         let ruling = self.ruling(asking, limit, path, version);
         let private = ruling.namespace.is_private();
         let verdict = match (ruling.namespace, ruling.decision.effect) {
@@ -71,7 +72,7 @@ impl Policy {
             // INVARIANT: a withheld path never gets a permit, whatever the rules allow.
             (Namespace::Withheld(_), _) | (_, Effect::Deny) => Verdict::Denied,
         };
-        Authorization { decision: ruling.decision, verdict }
+        (ruling.decision, verdict)
     }
 
     /// What rules, scope and namespaces together say about a module.
@@ -125,7 +126,7 @@ impl Policy {
         })
     }
 
-    fn authorize_anywhere(&self, asking: Asking<'_>, limit: &Limit, target: &Target) -> Authorization {
+    fn authorize_anywhere(&self, asking: Asking<'_>, limit: &Limit, target: &Target) -> (Decision, Verdict) {
         let mut decision = self.index.gather_anywhere(asking).decide(None);
         if !limit.covers_somewhere(asking.action) {
             decision = decision.outside_scope(limit.is_elsewhere());
@@ -139,7 +140,7 @@ impl Policy {
                 Verdict::Permitted(Permit::new(target, false, anybody.is_allowed(), Grounds::default()))
             }
         };
-        Authorization { decision, verdict }
+        (decision, verdict)
     }
 
     fn anonymous_may(&self, asking: Asking<'_>, path: &ModulePath, version: Option<&Version>) -> bool {

@@ -141,8 +141,8 @@ impl Policy {
         &self.digest
     }
 
-    /// The roles that a principal holds, directly or through others, for the record.
-    pub fn roles(&self, principal: &Principal) -> Vec<Arc<str>> {
+    /// The roles that a principal holds, directly or through others.
+    pub fn roles(&self, principal: &Principal) -> Arc<[Arc<str>]> {
         self.roles.names(&self.roles.standing(principal.identities()))
     }
 

@@ -16,6 +16,8 @@ pub struct Authorization {
     pub decision: Decision,
     /// What is to be done.
     pub verdict: Verdict,
+    /// The roles that the caller holds, directly or through others.
+    pub roles: Arc<[Arc<str>]>,
 }
 
 /// What is to be done with a request.

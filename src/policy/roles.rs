@@ -78,7 +78,7 @@ impl Roles {
     }
 
     /// The roles among what somebody stands for.
-    pub(super) fn names(&self, standing: &Standing) -> Vec<Arc<str>> {
+    pub(super) fn names(&self, standing: &Standing) -> Arc<[Arc<str>]> {
         standing
             .iter()
             .filter_map(|id| self.names.get(id.index()))
