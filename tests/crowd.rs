@@ -15,7 +15,10 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::task::JoinHandle;
@@ -24,6 +27,8 @@ const OPEN: &str = "p, anonymous, public, *, read, allow, -, -\n";
 const ZIP: &str = "/example.test/lib/@v/v1.0.0.zip";
 const SIZE: usize = 20_000_000;
 const MOST_MEMORY: u64 = 150_000_000;
+/// What the gateway keeps of a zip that is still arriving, because it is not verified.
+const HELD_BACK: u64 = 64 << 10;
 /// Longer than any of it takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -94,12 +99,14 @@ struct Begun {
     answer: Response,
     hash: Context,
     arrived: u64,
+    /// What has arrived for it and others.
+    all: Arc<AtomicU64>,
 }
 
 impl Begun {
-    async fn of(client: Client, url: String) -> reqwest::Result<Self> {
+    async fn of(client: Client, url: String, all: Arc<AtomicU64>) -> reqwest::Result<Self> {
         let answer = client.get(url).send().await?.error_for_status()?;
-        let mut begun = Self { answer, hash: Context::new(&SHA256), arrived: 0 };
+        let mut begun = Self { answer, hash: Context::new(&SHA256), arrived: 0, all };
         begun.more().await?;
         Ok(begun)
     }
@@ -109,6 +116,7 @@ impl Begun {
         if let Some(piece) = &piece {
             self.hash.update(piece);
             self.arrived += piece.len() as u64;
+            self.all.fetch_add(piece.len() as u64, Ordering::Relaxed);
         }
         Ok(piece.is_some())
     }
@@ -138,7 +146,8 @@ async fn a_hundred_who_ask_for_one_absent_zip_are_one_fetch() {
     let gateway = start(&upstream);
     let url = gateway.url() + ZIP;
 
-    let begun = together((0..100).map(|number| Begun::of(client(&gateway, http(number)), url.clone()))).await;
+    let begun =
+        together((0..100).map(|number| Begun::of(client(&gateway, http(number)), url.clone(), Arc::default()))).await;
     assert!(begun.iter().all(|begun| begun.arrived < zip.len() as u64), "somebody has all of a zip that half came");
     upstream.open_gate();
     let whole = together(begun.into_iter().map(Begun::end)).await;
@@ -152,10 +161,10 @@ async fn a_hundred_who_ask_for_one_absent_zip_are_one_fetch() {
 }
 
 /// Those who wait, each for the head of the answer or for the rest of it.
-fn waiting(clients: &[Client], url: &str) -> Vec<Waiting> {
+fn waiting(clients: &[Client], url: &str, all: &Arc<AtomicU64>) -> Vec<Waiting> {
     let wait = |client: &Client| {
-        let (client, url) = (client.clone(), url.to_owned());
-        tokio::spawn(async move { Begun::of(client, url).await?.end().await })
+        let (client, url, all) = (client.clone(), url.to_owned(), all.clone());
+        tokio::spawn(async move { Begun::of(client, url, all).await?.end().await })
     };
     clients.iter().map(wait).collect()
 }
@@ -174,8 +183,9 @@ async fn warm_answers(client: &Client, gateway: &Gateway, rounds: usize) -> Vec<
     took
 }
 
-/// Sixty wait, on connections of their own or on one that they share with the warm requests, and these are answered.
-async fn sixty_wait(slow: Reply, shared: bool) -> usize {
+/// Sixty wait, on connections of their own or on one that they share with the warm requests, and these are answered. `early` is how
+/// many bytes each gets before the gate opens; once all have them, they do nothing but wait.
+async fn sixty_wait(slow: Reply, early: u64, shared: bool) -> usize {
     let upstream = Upstream::start();
     upstream.module("example.test/warm", "v1.0.0");
     upstream.reply(ZIP, slow);
@@ -183,12 +193,13 @@ async fn sixty_wait(slow: Reply, shared: bool) -> usize {
     let warm = client(&gateway, Http::Two);
     warm_answers(&warm, &gateway, 1).await;
     let crowd = (0..60).map(|number| if shared { warm.clone() } else { client(&gateway, http(number)) });
-    let waiting = waiting(&crowd.collect::<Vec<_>>(), &(gateway.url() + ZIP));
+    let all = Arc::new(AtomicU64::new(0));
+    let waiting = waiting(&crowd.collect::<Vec<_>>(), &(gateway.url() + ZIP), &all);
     let in_flight = format!("{}/metrics", gateway.admin_url());
     let admin = client(&gateway, Http::One);
     loop {
         let text = admin.get(&in_flight).send().await.unwrap().text().await.unwrap();
-        if text.contains("modgate_requests_in_flight 60") {
+        if text.contains("modgate_requests_in_flight 60") && all.load(Ordering::Relaxed) == 60 * early {
             break;
         }
         assert!(!waiting.iter().any(JoinHandle::is_finished), "somebody does not wait");
@@ -208,22 +219,25 @@ async fn sixty_wait(slow: Reply, shared: bool) -> usize {
 async fn sixty_who_wait_for_the_rest_of_a_zip_hold_up_nobody() {
     let upstream = Upstream::start();
     upstream.module_of("example.test/lib", "v1.0.0", &[("lib.go", &noise(1_000_000))]);
+    let zip = upstream.body(ZIP);
     for shared in [false, true] {
-        assert_eq!(sixty_wait(Reply::Gated(upstream.body(ZIP)), shared).await, 60, "whole zips");
+        let early = zip.len() as u64 / 2 - HELD_BACK;
+        assert_eq!(sixty_wait(Reply::Gated(zip.clone()), early, shared).await, 60, "whole zips");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_who_wait_for_a_source_that_says_nothing_hold_up_nobody() {
     for shared in [false, true] {
-        assert_eq!(sixty_wait(Reply::Stalled, shared).await, 0, "whole zips");
+        assert_eq!(sixty_wait(Reply::Stalled, 0, shared).await, 0, "whole zips");
     }
 }
 
 /// 64 clients download zips of their own; every fourth takes its beginning, and the rest after all others are done.
 async fn stream_to_64(gateway: &Gateway, paths: &[String], size: u64) {
     let clients = (0..paths.len()).map(|number| client(gateway, http(number / 4)));
-    let begun = clients.zip(paths).map(|(client, path)| Begun::of(client, format!("{}{path}", gateway.url())));
+    let begun =
+        clients.zip(paths).map(|(client, path)| Begun::of(client, format!("{}{path}", gateway.url()), Arc::default()));
     let (mut quick, mut slow) = (Vec::new(), Vec::new());
     for (number, begun) in together(begun.collect::<Vec<_>>()).await.into_iter().enumerate() {
         if number.is_multiple_of(4) { slow.push(begun) } else { quick.push(begun) }
