@@ -104,7 +104,11 @@ struct Begun {
 }
 
 impl Begun {
-    async fn of(client: Client, url: String, all: Arc<AtomicU64>) -> reqwest::Result<Self> {
+    async fn of(client: Client, url: String) -> reqwest::Result<Self> {
+        Self::counted(client, url, Arc::default()).await
+    }
+
+    async fn counted(client: Client, url: String, all: Arc<AtomicU64>) -> reqwest::Result<Self> {
         let answer = client.get(url).send().await?.error_for_status()?;
         let mut begun = Self { answer, hash: Context::new(&SHA256), arrived: 0, all };
         begun.more().await?;
@@ -146,8 +150,7 @@ async fn a_hundred_who_ask_for_one_absent_zip_are_one_fetch() {
     let gateway = start(&upstream);
     let url = gateway.url() + ZIP;
 
-    let begun =
-        together((0..100).map(|number| Begun::of(client(&gateway, http(number)), url.clone(), Arc::default()))).await;
+    let begun = together((0..100).map(|number| Begun::of(client(&gateway, http(number)), url.clone()))).await;
     assert!(begun.iter().all(|begun| begun.arrived < zip.len() as u64), "somebody has all of a zip that half came");
     upstream.open_gate();
     let whole = together(begun.into_iter().map(Begun::end)).await;
@@ -164,7 +167,7 @@ async fn a_hundred_who_ask_for_one_absent_zip_are_one_fetch() {
 fn waiting(clients: &[Client], url: &str, all: &Arc<AtomicU64>) -> Vec<Waiting> {
     let wait = |client: &Client| {
         let (client, url, all) = (client.clone(), url.to_owned(), all.clone());
-        tokio::spawn(async move { Begun::of(client, url, all).await?.end().await })
+        tokio::spawn(async move { Begun::counted(client, url, all).await?.end().await })
     };
     clients.iter().map(wait).collect()
 }
@@ -220,8 +223,8 @@ async fn sixty_who_wait_for_the_rest_of_a_zip_hold_up_nobody() {
     let upstream = Upstream::start();
     upstream.module_of("example.test/lib", "v1.0.0", &[("lib.go", &noise(1_000_000))]);
     let zip = upstream.body(ZIP);
+    let early = zip.len() as u64 / 2 - HELD_BACK;
     for shared in [false, true] {
-        let early = zip.len() as u64 / 2 - HELD_BACK;
         assert_eq!(sixty_wait(Reply::Gated(zip.clone()), early, shared).await, 60, "whole zips");
     }
 }
@@ -236,8 +239,7 @@ async fn sixty_who_wait_for_a_source_that_says_nothing_hold_up_nobody() {
 /// 64 clients download zips of their own; every fourth takes its beginning, and the rest after all others are done.
 async fn stream_to_64(gateway: &Gateway, paths: &[String], size: u64) {
     let clients = (0..paths.len()).map(|number| client(gateway, http(number / 4)));
-    let begun =
-        clients.zip(paths).map(|(client, path)| Begun::of(client, format!("{}{path}", gateway.url()), Arc::default()));
+    let begun = clients.zip(paths).map(|(client, path)| Begun::of(client, format!("{}{path}", gateway.url())));
     let (mut quick, mut slow) = (Vec::new(), Vec::new());
     for (number, begun) in together(begun.collect::<Vec<_>>()).await.into_iter().enumerate() {
         if number.is_multiple_of(4) { slow.push(begun) } else { quick.push(begun) }

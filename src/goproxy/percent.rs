@@ -72,6 +72,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_as_it_is_is_what_would_be_taken_byte_by_byte() {
+        for c in (0..=0x7f_u8).map(char::from).filter(|&c| c != '%') {
+            let (plain, encoded) = (format!("/{c}a"), format!("/{c}%61"));
+            assert_eq!(decode(&plain), decode(&encoded), "{c:?}");
+        }
+    }
+
+    #[test]
     fn encoded_as_go_does() {
         assert_eq!(encode("/a/!b/@v/v1.0.0+incompatible.info"), "/a/%21b/@v/v1.0.0+incompatible.info");
         assert_eq!(encode("/a%b c,(d)"), "/a%25b%20c%2C%28d%29");

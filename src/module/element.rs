@@ -23,7 +23,7 @@ pub(crate) fn check_path(path: &str, kind: Kind) -> Result<(), String> {
     if path.starts_with('-') && kind == Kind::Module {
         return Err("leading dash".into());
     }
-    if path.as_bytes().windows(2).any(|pair| pair == b"//") {
+    if path.contains("//") {
         return Err("double slash".into());
     }
     if path.ends_with('/') {

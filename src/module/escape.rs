@@ -48,6 +48,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_as_it_is_is_what_would_be_taken_letter_by_letter() {
+        for c in (0..=0xff_u8).map(char::from).filter(|&c| c != '!') {
+            let whole = unescape(&format!("{c}")).map(|text| format!("{text}A"));
+            assert_eq!(whole.as_deref(), unescape(&format!("{c}!a")).as_deref(), "{c:?}");
+        }
+    }
+
+    #[test]
     fn one_spelling_only() {
         for bad in ["A", "a!", "a!!b", "a!B", "a!1", "é", "a!é"] {
             assert_eq!(unescape(bad), None, "{bad}");
